@@ -29,9 +29,10 @@ def events(csv_path: str | Path = SAMPLE, *, source: str = "boston311") -> Itera
     """The events of a Boston 311 file, as structured CloudEvents ready for JSON, in order of time.
 
     `csv_path` is the city's CSV, plain or .gz; column names may be in either case. Each request
-    gives an inbound touchpoint, a promise where the city set a target date, and once it is closed an
-    outbound touchpoint and `promise.kept` at the time of closing: whether that was in time is for
-    the read models to say. `source` owns the numbers in `sequence`, so another file needs another.
+    gives an inbound touchpoint, a promise where the city set a target date, and once it is closed
+    an outbound touchpoint and `promise.kept` at the time of closing: whether that was in time is
+    for the read models to say. `source` owns the numbers in `sequence`, so another file needs
+    another.
     Raises OSError when the file cannot be opened and KeyError when a column is missing.
     """
     happenings = [h for row in _rows(Path(csv_path)) for h in _of_request(row)]
