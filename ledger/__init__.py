@@ -1,0 +1,1 @@
+"""The append-only record on PostgreSQL, and the one door by which events enter it."""

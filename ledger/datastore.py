@@ -1,0 +1,236 @@
+"""Connections to PostgreSQL through psycopg2, pooled by the eventsourcing library's pool."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from eventsourcing import persistence
+from eventsourcing.persistence import ConnectionPoolClosedError, Params
+from eventsourcing.utils import retry
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, make_dsn, parse_dsn
+
+PgConnection = psycopg2.extensions.connection
+PgCursor = psycopg2.extensions.cursor
+
+PROGRAM_ROLE = "servicetrail_writer"
+"""What the program may do in the database is what was granted to this role, whoever logs in."""
+
+_ERRORS: tuple[tuple[type[psycopg2.Error], type[persistence.PersistenceError]], ...] = (
+    (psycopg2.InterfaceError, persistence.InterfaceError),
+    (psycopg2.OperationalError, persistence.OperationalError),
+    (psycopg2.DataError, persistence.DataError),
+    (psycopg2.IntegrityError, persistence.IntegrityError),
+    (psycopg2.InternalError, persistence.InternalError),
+    (psycopg2.ProgrammingError, persistence.ProgrammingError),
+    (psycopg2.NotSupportedError, persistence.NotSupportedError),
+    (psycopg2.DatabaseError, persistence.DatabaseError),
+    (psycopg2.Error, persistence.PersistenceError),
+)
+
+retry_on_loss = retry(
+    (persistence.InterfaceError, persistence.OperationalError), max_attempts=10, wait=0.2
+)
+"""Decorates what may run again from its start: after a lost connection, a serialization failure, a
+deadlock, a lock or statement that took too long."""
+
+
+@contextmanager
+def persistence_errors() -> Iterator[None]:
+    """Raise psycopg2's errors as the eventsourcing library's errors of the same names.
+
+    The message is the server's, and the original error stays reachable as ``__cause__``.
+    """
+    try:
+        yield
+    except psycopg2.Error as error:
+        for ours, theirs in _ERRORS:
+            if isinstance(error, ours):
+                raise theirs(str(error).strip()) from error
+        raise
+
+
+class Cursor(persistence.Cursor):
+    """A psycopg2 cursor as the library's pool expects it."""
+
+    def __init__(self, cursor: PgCursor) -> None:
+        self.raw = cursor
+
+    def execute(self, statement: str | bytes, params: Params | None = None) -> None:
+        """Execute one statement with its parameters."""
+        self.raw.execute(statement, params)
+
+    def fetchall(self) -> Any:
+        """All rows, as tuples."""
+        return self.raw.fetchall()
+
+    def fetchone(self) -> Any:
+        """The next row as a tuple, or None."""
+        return self.raw.fetchone()
+
+
+class Connection(persistence.Connection[Cursor]):
+    """A psycopg2 connection in the pool. In autocommit mode unless in `transaction`."""
+
+    def __init__(self, raw: PgConnection, max_age: float | None) -> None:
+        super().__init__(max_age=max_age)
+        self.raw = raw
+
+    def commit(self) -> None:
+        """Commit the transaction."""
+        self.raw.commit()
+
+    def rollback(self) -> None:
+        """Roll the transaction back."""
+        self.raw.rollback()
+
+    def cursor(self) -> Cursor:
+        """A new cursor."""
+        return Cursor(self.raw.cursor())
+
+    def _close(self) -> None:
+        super()._close()
+        self.raw.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[PgCursor]:
+        """One transaction. A connection that cannot even roll back is closed."""
+        self.raw.autocommit = False
+        try:
+            with self.raw.cursor() as cursor:
+                yield cursor
+            self.raw.commit()
+        except BaseException:
+            with suppress(psycopg2.Error):
+                self.raw.rollback()
+            raise
+        finally:
+            if self.raw.closed or self.raw.info.transaction_status != TRANSACTION_STATUS_IDLE:
+                self.close()
+            else:
+                self.raw.autocommit = True
+
+
+class ConnectionPool(persistence.ConnectionPool[Connection]):
+    """The library's pool over psycopg2 connections made from one connection string."""
+
+    def __init__(self, dsn: str, **pool_settings: Any) -> None:
+        self._dsn = dsn
+        super().__init__(**pool_settings)
+
+    def _create_connection(self) -> Connection:
+        with persistence_errors():
+            return Connection(_connect(self._dsn), self.max_age)
+
+
+class Datastore:
+    """The program's way to its database, for any number of threads.
+
+    `url` is a libpq URL or connection string. The login it names must be a member of the role
+    ``servicetrail_writer`` (`ledger.migrations.migrate` sees to that), and every connection takes
+    that role. Timeouts are in seconds, 0 means none:
+
+    * `connect_timeout`: for one attempt to reach the server;
+    * `pool_timeout`: waiting for one of the `pool_size` + `max_overflow` connections;
+    * `statement_timeout`: for one statement;
+    * `lock_timeout`: for one lock, among them the one that hands out positions;
+    * `idle_in_transaction_timeout`: for a transaction in which nothing happens, because one that
+      has appended holds up every other writer.
+
+    A pooled connection is tried before it is used, and one found dead is replaced.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        max_overflow: int = 10,
+        pool_timeout: float = 30.0,
+        max_age: float | None = None,
+        connect_timeout: int = 10,
+        statement_timeout: float = 0,
+        lock_timeout: float = 30,
+        idle_in_transaction_timeout: float = 60,
+    ) -> None:
+        self._dsn = _program_dsn(
+            url,
+            connect_timeout=connect_timeout,
+            settings={
+                "role": PROGRAM_ROLE,
+                "TimeZone": "UTC",
+                "default_transaction_isolation": r"read\ committed",
+                "statement_timeout": f"{statement_timeout * 1000:.0f}",
+                "lock_timeout": f"{lock_timeout * 1000:.0f}",
+                "idle_in_transaction_session_timeout": f"{idle_in_transaction_timeout * 1000:.0f}",
+            },
+        )
+        self._pool = ConnectionPool(
+            self._dsn,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=pool_timeout,
+            max_age=max_age,
+            pre_ping=True,
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[PgCursor]:
+        """A cursor in a transaction of its own, committed at the end, rolled back on any exception.
+
+        Raises the errors of `eventsourcing.persistence`: `IntegrityError` for a row that exists,
+        `OperationalError` for a lost connection, a deadlock or a timeout, and so on.
+        """
+        with persistence_errors():
+            pooled = self._pool.get_connection()
+            try:
+                with pooled.transaction() as cursor:
+                    yield cursor
+            finally:
+                # Closed by another thread in the meantime, and our connection with it.
+                with suppress(ConnectionPoolClosedError):
+                    self._pool.put_connection(pooled)
+
+    @contextmanager
+    def connection(self) -> Iterator[PgConnection]:
+        """A connection in autocommit mode outside the pool, for LISTEN; closed at the end.
+
+        Raises the errors of `eventsourcing.persistence`.
+        """
+        with persistence_errors():
+            raw = _connect(self._dsn)
+            try:
+                yield raw
+            finally:
+                raw.close()
+
+    def close(self) -> None:
+        """Close every connection. May be called twice."""
+        self._pool.close()
+
+
+def _connect(dsn: str) -> PgConnection:
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    return connection
+
+
+def _program_dsn(url: str, *, connect_timeout: int, settings: dict[str, str]) -> str:
+    with persistence_errors():
+        given = parse_dsn(url)
+    options = [f"-c {name}={value}" for name, value in settings.items()]
+    if "options" in given:
+        options.insert(0, given["options"])
+    defaults = {
+        "application_name": "servicetrail",
+        "connect_timeout": str(connect_timeout),
+        # A server that vanished without a word is noticed within about two minutes.
+        "keepalives_idle": "60",
+        "keepalives_interval": "10",
+        "keepalives_count": "6",
+        "tcp_user_timeout": "120000",
+    }
+    fixed = {"options": " ".join(options), "client_encoding": "UTF8"}
+    dsn: str = make_dsn(**{**defaults, **given, **fixed})
+    return dsn

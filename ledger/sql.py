@@ -1,0 +1,23 @@
+"""Reads `.sql` files in which every statement has a name.
+
+A statement starts after a line ``-- name: <name>`` and ends before the next one.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+def named_queries(path: Path) -> Mapping[str, str]:
+    """The statements of one file by their names, without surrounding space.
+
+    Raises `ValueError` for a name used twice and for a file without names.
+    """
+    parts = _NAME.split(path.read_text(encoding="utf-8"))
+    names, statements = parts[1::2], parts[2::2]
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"{path} must name every statement, and use a name once: {names}")
+    return MappingProxyType(dict(zip(names, map(str.strip, statements), strict=True)))
