@@ -1,0 +1,1 @@
+"""Settings, wiring, command line and embedded servers: the only room that names concrete ones."""

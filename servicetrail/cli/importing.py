@@ -1,0 +1,247 @@
+"""`import`: events from files, through the same door as everything else."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, BinaryIO, TextIO, cast
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from schemas.files import Unreadable, messages
+
+from ledger.candidates import Receipt
+from ledger.datastore import retry_on_loss
+from ledger.kept import parked_events
+from schemas import codec
+from schemas.message import Message
+from servicetrail.cli.errors import NOT_ALL_TAKEN, USAGE, Fail
+from servicetrail.cli.output import err, out, printable
+from servicetrail.settings import read_settings
+from servicetrail.system import System, open_system
+
+STANDARD_INPUT = "-"
+TAKEN = frozenset({"appended", "duplicate"})
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group's commands."""
+    app.command("import")(import_command)
+
+
+def import_command(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help=(
+                "JSON Lines of structured CloudEvents or Avro container files, plain or .gz; - "
+                "reads standard input."
+            ),
+        ),
+    ],
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            "--rejects",
+            metavar="FILE",
+            help=(
+                "Write a line of JSON for every event that was parked, rejected or in conflict, "
+                "with its place."
+            ),
+        ),
+    ] = None,
+) -> None:
+    """Append the events of files.
+
+    Run again after an interruption: what is there already counts as duplicate. Exit status: 0 when
+    all events were taken, 1 when some were rejected, in conflict, or are still parked, 2 when a
+    file cannot be read.
+    """
+    check_readable(files)
+    settings = read_settings()
+    with ExitStack() as stack:
+        rejects_file = stack.enter_context(open_rejects(rejects)) if rejects else None
+        stop = stack.enter_context(stopping_on_signals())
+        system = stack.enter_context(open_system(settings))
+        run = Import(system, settings.import_batch_events, rejects_file)
+        with progress() as reading:
+            run.take_files(files, reading, stop)
+        run.finish()
+    raise typer.Exit(run.exit_status(stop))
+
+
+class Stop:
+    """Whether the person or the machine asked to stop, and by which signal."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+
+class Import:
+    """One run of the command: what became of the events so far."""
+
+    def __init__(self, system: System, batch_events: int, rejects: TextIO | None) -> None:
+        self._system = system
+        self._take = retry_on_loss(system.intake.take)
+        self._batch_events = batch_events
+        self._rejects = rejects
+        self._outcomes: Counter[str] = Counter()
+        self._reasons: Counter[tuple[str, str]] = Counter()
+        self._parked: set[str] = set()
+        self._settled = 0
+        self._unreadable: list[str] = []
+
+    def take_files(self, files: Sequence[str], reading: Reading, stop: Stop) -> None:
+        """Take the files one after the other, until done or asked to stop; a batch is always
+        finished.
+        """
+        for name in files:
+            if stop:
+                return
+            try:
+                with reading.opened(name) as stream:
+                    for batch in _batches(messages(stream, name), self._batch_events):
+                        self._take_batch(batch)
+                        if stop:
+                            return
+            except Unreadable as error:
+                self._unreadable.append(f"{name}: {error}")
+
+    def finish(self) -> None:
+        """See what of the parked has settled, and print the summary."""
+        with self._system.datastore.transaction() as cursor:
+            still = parked_events(cursor, self._parked)
+        self._settled = len(self._parked) - len(still)
+        self._parked = set(still)
+        for outcome in ("appended", "duplicate", "conflict", "parked", "rejected"):
+            out.print(f"{outcome:>10}  {self._outcomes[outcome]:,}")
+        for (outcome, reason), count in sorted(self._reasons.items()):
+            out.print(f"{'':>12}{outcome}: {reason}  {count:,}")
+        if self._settled:
+            out.print(f"{'':>12}settled since they were parked  {self._settled:,}")
+        for line in self._unreadable:
+            err.print(f"servicetrail: {printable(line)}", soft_wrap=True)
+
+    def exit_status(self, stop: Stop) -> int:
+        """0, 1 or 2 as the command's help says; after a signal, what shells expect."""
+        if self._unreadable:
+            return USAGE
+        if stop.signal is not None:
+            err.print("servicetrail: stopped; run the same command again to go on")
+            return 128 + stop.signal
+        refused = self._outcomes["rejected"] + self._outcomes["conflict"]
+        return NOT_ALL_TAKEN if refused or self._parked else 0
+
+    def _take_batch(self, batch: Sequence[Message]) -> None:
+        for message, receipt in zip(batch, self._take(batch), strict=True):
+            self._outcomes[receipt.outcome] += 1
+            if receipt.outcome in TAKEN:
+                continue
+            self._reasons[receipt.outcome, receipt.reason or ""] += 1
+            if receipt.outcome == "parked":
+                self._parked.add(codec.event_id(receipt.source, receipt.id))
+            if self._rejects is not None:
+                self._rejects.write(rejects_line(message, receipt))
+        if self._rejects is not None:
+            self._rejects.flush()
+
+
+class Reading:
+    """Opens files and shows how far they are read, where somebody watches."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[BinaryIO]:
+        """The file's bytes; `-` is standard input, whose length nobody knows."""
+        if name == STANDARD_INPUT:
+            yield sys.stdin.buffer
+            return
+        with self._progress.open(name, "rb", description=Path(name).name) as stream:
+            yield cast("BinaryIO", stream)
+
+
+@contextmanager
+def progress() -> Iterator[Reading]:
+    """A bar for each file on standard error, by bytes, if that is a terminal."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
+        yield Reading(bars)
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[Stop]:
+    """Ctrl-C and SIGTERM ask to stop; asked again by the same, the program stops at once."""
+    stop = Stop()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.signal = number
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {
+        number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_readable(files: Iterable[str]) -> None:
+    """Raise Fail for a file that is not there, before anything is taken."""
+    for name in files:
+        if name != STANDARD_INPUT:
+            try:
+                with Path(name).open("rb"):
+                    pass
+            except OSError as error:
+                raise Fail(f"{name}: {error.strerror}; nothing was imported") from None
+
+
+def open_rejects(path: Path) -> TextIO:
+    """The file for what was not taken; raises Fail when it cannot be written."""
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise Fail(f"{path}: {error.strerror}; give --rejects a file that can be written") from None
+
+
+def rejects_line(message: Message, receipt: Receipt) -> str:
+    """A receipt and where its event stood, as one line of JSON; nothing of what the event says."""
+    return (
+        json.dumps({**receipt._asdict(), "where": dict(message.origin)}, ensure_ascii=False) + "\n"
+    )
+
+
+def _batches(stream: Iterator[Message], size: int) -> Iterator[list[Message]]:
+    """The messages in batches; what came before an unreadable place is given before the error is
+    raised.
+    """
+    batch: list[Message] = []
+    broken: Unreadable | None = None
+    try:
+        for message in stream:
+            batch.append(message)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Unreadable as error:
+        broken = error
+    if batch:
+        yield batch
+    if broken is not None:
+        raise broken

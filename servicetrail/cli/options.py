@@ -1,0 +1,87 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+import typer
+
+from servicetrail.cli.errors import Fail
+from servicetrail.cli.output import Form
+from web.parameters import instant
+
+T = TypeVar("T")
+
+
+def _parser(parse: Callable[[str], T], name: str) -> Callable[[str], T]:
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    parsed.__name__ = name  # what the help shows as the kind of value
+    return parsed
+
+
+_instant = _parser(instant, "INSTANT")
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        parser=_instant,
+        metavar="INSTANT",
+        help="Judge by what had happened by then (RFC 3339 or a date). Default: now.",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", parser=_instant, metavar="INSTANT", help="Only what happened at or after this."
+    ),
+]
+To = Annotated[
+    datetime | None,
+    typer.Option(
+        "--to", parser=_instant, metavar="INSTANT", help="Only what happened before this."
+    ),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        parser=_instant,
+        metavar="INSTANT",
+        help="Only what was received at or after this.",
+    ),
+]
+Start = Annotated[
+    datetime,
+    typer.Option(
+        "--start",
+        parser=_instant,
+        metavar="INSTANT",
+        help="When the first events happen (RFC 3339 or a date). Default: 2026-01-01.",
+        show_default=False,
+    ),
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many rows at most.")]
+Cursor = Annotated[
+    str | None,
+    typer.Option(
+        "--cursor", metavar="TEXT", help="Go on where the answer that named this cursor ended."
+    ),
+]
+
+
+def form_of(json: bool, csv: bool) -> Form:
+    """What the answer is to be written as; raises Fail when both were asked for."""
+    if json and csv:
+        raise Fail("--json and --csv exclude each other: give one of them")
+    return Form.JSON if json else Form.CSV if csv else Form.TABLE

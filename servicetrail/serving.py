@@ -1,0 +1,107 @@
+"""The parts that never end, projector and HTTP server, and how a signal ends them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import structlog
+import uvicorn
+
+from servicetrail.settings import Settings
+from servicetrail.system import System
+from web.app import create_app
+from web.committer import GroupCommitter
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 20
+"""How long requests in flight may take to finish once the program was asked to stop."""
+
+
+class AddressTaken(Exception):
+    """HTTP cannot listen where it should; the text says what to do."""
+
+
+@contextmanager
+def signals_unwind() -> Iterator[None]:
+    """SIGTERM ends what is going on the way Ctrl-C does: by KeyboardInterrupt, so that everything
+    is closed.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """The socket for HTTP, taken before anything is started; raises AddressTaken."""
+    host = settings.http_host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, settings.http_port), family=family, backlog=2048)
+    except OSError as error:
+        raise AddressTaken(
+            f"cannot listen on {host} port {settings.http_port}: {error.strerror or error}; "
+            "choose another with --port or SERVICETRAIL_HTTP_PORT"
+        ) from None
+    with closing(listener):
+        yield listener
+
+
+def serve(system: System, listener: socket.socket, started: Callable[[str], None]) -> None:
+    """Answer HTTP until SIGINT or SIGTERM, then finish the requests in flight and everything they
+    queued.
+
+    `started` is called with the address once requests are answered.
+    """
+    settings = system.settings
+    with closing(
+        GroupCommitter(
+            system.intake.take,
+            most=settings.group_commit_events,
+            queue=settings.group_commit_queue,
+        )
+    ) as committer:
+        config = uvicorn.Config(
+            create_app(
+                committer=committer,
+                reads=system.reads,
+                access_token=settings.access_token_text,
+                max_request_bytes=settings.max_request_bytes,
+                max_request_events=settings.max_request_events,
+            ),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=PATIENCE_SECONDS,
+        )
+        try:
+            _Server(config, lambda: started(address_of(listener))).run(sockets=[listener])
+        except KeyboardInterrupt:
+            # How uvicorn hands on the signal that it stopped for.
+            log.info("stopping")
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL under which the socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells when it has started."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._tell_started()

@@ -1,0 +1,177 @@
+"""The program's settings, all of them from environment variables that start with SERVICETRAIL_."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SERVICETRAIL_"
+PORT = Annotated[int, Field(ge=0, le=65535)]
+COUNT = Annotated[int, Field(ge=1)]
+
+
+class SettingsWrong(Exception):
+    """An environment variable holds what it must not. The text names the variable and what is
+    expected.
+    """
+
+
+class Settings(BaseSettings):
+    """What can be set. Descriptions here are what `docs/reference/settings.md` says."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "PostgreSQL to use, as `postgresql://user:password@host:port/name`. The user must "
+            "own the database, because migrations run at the start. Not set: the program starts "
+            "a PostgreSQL of its own in the data directory."
+        ),
+    )
+    data_dir: Path = Field(
+        default=Path(".servicetrail"),
+        description=(
+            "Directory of the embedded PostgreSQL and of the master key file, relative to the "
+            "working directory. Made on first use, readable by its owner only."
+        ),
+    )
+    master_key: SecretStr | None = Field(
+        default=None,
+        description=(
+            "The key that wraps every customer's data key: 32 bytes in base64 (`openssl rand "
+            "-base64 32`). Not set: kept in the file `master.key` of the data directory, made on "
+            "first use and readable by its owner only. Whoever loses it loses all personal data "
+            "in the ledger."
+        ),
+    )
+    http_host: str = Field(
+        default="127.0.0.1",
+        description=(
+            "Address on which HTTP listens. Anything beyond loopback needs an access token."
+        ),
+    )
+    http_port: PORT = Field(
+        default=8400, description="Port on which HTTP listens; 0 takes any free one."
+    )
+    access_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description=(
+            "Token, of at least 16 characters, that every HTTP request but `/health` must carry "
+            "as `Authorization: Bearer`."
+        ),
+    )
+    max_event_bytes: COUNT = Field(
+        default=1_048_576,
+        description="Size in bytes above which one event is rejected as `too_large`.",
+    )
+    max_request_bytes: COUNT = Field(
+        default=16_777_216,
+        description="Size in bytes above which an HTTP request is refused with status 413.",
+    )
+    max_request_events: COUNT = Field(
+        default=10_000,
+        description=(
+            "How many events one HTTP request may bring; one with more is refused with status 413."
+        ),
+    )
+    group_commit_events: COUNT = Field(
+        default=1_000,
+        description=(
+            "How many events of concurrent HTTP requests are committed in one transaction at most."
+        ),
+    )
+    group_commit_queue: COUNT = Field(
+        default=20_000,
+        description=(
+            "How many events may wait for their commit; beyond that HTTP answers 503 with "
+            "`Retry-After`."
+        ),
+    )
+    import_batch_events: COUNT = Field(
+        default=1_000,
+        description="How many events `servicetrail import` commits in one transaction.",
+    )
+    projection_batch_events: COUNT = Field(
+        default=5_000,
+        description=(
+            "How many events the projector puts into the read models in one transaction at most."
+        ),
+    )
+    episode_gap_days: COUNT = Field(
+        default=7,
+        description=(
+            "Touchpoints without a `case_id` that lie at most this many days apart form one "
+            "conversation."
+        ),
+    )
+    database_pool_size: COUNT = Field(
+        default=10, description="How many database connections the program opens at most."
+    )
+    database_timeout_seconds: COUNT = Field(
+        default=30,
+        description=(
+            "How long a request may wait for a free connection, and a read for its result, "
+            "before it fails."
+        ),
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="How log lines on standard error are written."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Log lines below this level are left out."
+    )
+
+    @model_validator(mode="after")
+    def _closed_beyond_loopback(self) -> Self:
+        if self.access_token is None and not is_loopback(self.http_host):
+            raise ValueError(
+                f"listening on {self.http_host} reaches beyond this machine: set "
+                f"{PREFIX}ACCESS_TOKEN, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def access_token_text(self) -> str | None:
+        """The access token in the clear, or None."""
+        return None if self.access_token is None else self.access_token.get_secret_value()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host` (an address or `localhost`)."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Settings from the environment; `overrides` (those not None) win. Raises SettingsWrong in one
+    line.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks each value itself
+    except ValidationError as wrong:
+        raise SettingsWrong("; ".join(_in_words(wrong))) from None
+
+
+def _in_words(wrong: ValidationError) -> list[str]:
+    """One sentence for each error, never with the value: it may be a secret."""
+    return [
+        ": ".join(
+            [*(PREFIX + str(part).upper() for part in error["loc"][:1]), _reason(error["msg"])]
+        )
+        for error in wrong.errors(include_url=False, include_input=False)
+    ]
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

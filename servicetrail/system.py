@@ -1,0 +1,70 @@
+"""The wiring: which classes make up a running system. Nothing else names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from ledger.datastore import Datastore
+from ledger.intake import Intake
+from ledger.keys import Keyring, MasterKey
+from ledger.migrations import migrate
+from servicetrail.embedded import EmbeddedPostgres
+from servicetrail.settings import Settings
+
+MASTER_KEY_FILE = "master.key"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A migrated database and everything that works on it."""
+
+    settings: Settings
+    datastore: Datastore
+    """For writing and for the projector: statements may take as long as they need."""
+    reads: Datastore
+    """For answers to people: a statement that takes too long fails."""
+    keyring: Keyring
+    intake: Intake
+
+
+@contextmanager
+def open_system(settings: Settings) -> Iterator[System]:
+    """Open the configured database, or start the embedded one; migrate it; close everything at the
+    end.
+
+    Raises EmbeddedPostgresError, MasterKeyError, MigrationRefused or SchemaTooNew with a text for
+    the person who started the program, and the errors of `eventsourcing.persistence` when the
+    database cannot be reached.
+    """
+    with _database(settings) as (url, owner_url):
+        migrate(owner_url)
+        timeout = settings.database_timeout_seconds
+        pool = {"pool_size": settings.database_pool_size, "max_overflow": 0}
+        with (
+            closing(Datastore(url, **pool, pool_timeout=timeout)) as datastore,
+            closing(
+                Datastore(url, **pool, pool_timeout=timeout, statement_timeout=timeout)
+            ) as reads,
+        ):
+            keyring = Keyring(datastore, _master_key(settings))
+            intake = Intake(datastore, keyring, max_event_bytes=settings.max_event_bytes)
+            yield System(settings, datastore, reads, keyring, intake)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Where the program connects, and where migrations do."""
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        yield url, url
+    else:
+        with EmbeddedPostgres(settings.data_dir) as server:
+            yield server.url, server.owner_url
+
+
+def _master_key(settings: Settings) -> MasterKey:
+    if settings.master_key is not None:
+        return MasterKey.from_base64(settings.master_key.get_secret_value())
+    return MasterKey.from_file(settings.data_dir / MASTER_KEY_FILE)

@@ -1,0 +1,1 @@
+"""The HTTP API: events in, read models out."""

@@ -1,0 +1,70 @@
+"""The HTTP API put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from ledger.datastore import Datastore
+from web import events, health, problems, reading
+from web.access import BearerToken
+from web.committer import GroupCommitter
+from web.logging import RequestLog
+
+DESCRIPTION = """\
+Events in, read models out. Every list answer is an object with `position` (computed from events up
+to it), `as_of`, `known_at`, `metric_version`, `rows` and `next`: a cursor, or null on the last
+page. Instants are RFC 3339 in UTC, durations are seconds, rates are fractions from 0 to 1, and what
+cannot be said is null. Errors are problem details (RFC 9457)."""
+
+
+def create_app(
+    *,
+    committer: GroupCommitter,
+    reads: Datastore,
+    access_token: str | None,
+    max_request_bytes: int,
+    max_request_events: int,
+) -> FastAPI:
+    """The application. Events go to `committer`, answers come from `reads`; both belong to the
+    caller.
+
+    With an `access_token`, everything but `/health` asks for it.
+    """
+    app = FastAPI(
+        title="Servicetrail",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # the pages that FastAPI offers load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.include_router(
+        events.router(committer, max_bytes=max_request_bytes, max_events=max_request_events)
+    )
+    app.include_router(reading.router(reads))
+    app.include_router(health.router(reads))
+    problems.install(app)
+    app.add_middleware(RequestLog)
+    if access_token is not None:
+        app.add_middleware(BearerToken, token=access_token)
+        _document_token(app)
+    return app
+
+
+def _document_token(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            document["components"]["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer"}
+            }
+            document["security"] = [{"token": []}]
+            document["paths"]["/health"]["get"]["security"] = []
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI offers to extend it

@@ -1,0 +1,179 @@
+"""POST /events: events in, one receipt each out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from ledger.candidates import Receipt
+from web import cloudevents
+from web.committer import Closed, GroupCommitter, QueueFull
+from web.problems import Problem, documented
+
+TAKEN = frozenset({"appended", "duplicate", "parked"})
+# Rejections that HTTP has a status of its own for; every other one is 422.
+STATUS_OF_REASON = {"too_large": 413, "unsupported_content_type": 415}
+
+_EXAMPLE_EVENT = {
+    "specversion": "1.0",
+    "id": "4711",
+    "source": "https://shop.example/orders",
+    "type": "promise.made.v1",
+    "time": "2026-03-02T10:15:00+01:00",
+    "subject": "C-1001",
+    "datacontenttype": "application/json",
+    "data": {
+        "promise_id": "P-9",
+        "customer_id": "C-1001",
+        "statement": "Delivered by Friday noon",
+        "channel": "shop",
+        "due_at": "2026-03-06T12:00:00+01:00",
+    },
+}
+_EXAMPLE_RECEIPT = {
+    "source": "https://shop.example/orders",
+    "id": "4711",
+    "outcome": "appended",
+    "position": 18,
+    "reason": None,
+    "message": None,
+    "path": None,
+}
+
+
+class ReceiptOut(BaseModel):
+    """What became of one event."""
+
+    source: str = Field(
+        description="The event's source; a name made from the sender's address if it had none"
+    )
+    id: str = Field(description="The event's id; a name made from its content if it had none")
+    outcome: Literal["appended", "duplicate", "conflict", "parked", "rejected"]
+    position: int | None = Field(description="Where the event stands in the ledger, if it does")
+    reason: str | None = Field(
+        description="Code of the reason, for programs; see the reference of outcomes"
+    )
+    message: str | None = Field(description="The reason in words, and what to do")
+    path: str | None = Field(description="The field at fault")
+
+
+class Receipts(BaseModel):
+    """One receipt for each event, in the order sent."""
+
+    receipts: list[ReceiptOut] = Field(examples=[[_EXAMPLE_RECEIPT]])
+
+
+def router(committer: GroupCommitter, *, max_bytes: int, max_events: int) -> APIRouter:
+    """The route by which events come in."""
+    routes = APIRouter(tags=["events"])
+
+    @routes.post(
+        "/events",
+        status_code=202,
+        response_model=Receipts,
+        summary="Send events",
+        description=(
+            "Takes CloudEvents 1.0 over HTTP in binary (`ce-` headers), structured or batched "
+            "content mode. Every event gets a receipt. 202: all were taken (`appended`, "
+            "`duplicate`, or `parked`: kept, and settled by itself once the event it waits for "
+            "arrives). 207: some were taken, some `rejected` or in `conflict`. Sending an event "
+            "again is always safe."
+        ),
+        responses={
+            207: {"model": Receipts, "description": "Some were taken and some were not"},
+            **documented(400, 401, 413, 415, 422, 503),
+        },
+        openapi_extra={"requestBody": _REQUEST_BODY},
+    )
+    async def post_events(request: Request) -> JSONResponse:
+        body = await _read(request, max_bytes)
+        messages = await run_in_threadpool(
+            cloudevents.messages,
+            body,
+            request.headers.get("content-type", ""),
+            request.headers.raw,
+            address=request.client.host if request.client else "unknown",
+            now=datetime.now(UTC),
+            most=max_events,
+        )
+        if not messages:
+            return _answer([])
+        try:
+            receipts = committer.submit(messages)
+        except (QueueFull, Closed):
+            raise Problem(
+                503,
+                "too-many-waiting",
+                "Too many events wait for the database",
+                "nothing was recorded by this request; send it again in a while",
+                headers={"Retry-After": "1"},
+            ) from None
+        return _answer(await asyncio.wrap_future(receipts))
+
+    return routes
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    """The request's body; raises Problem as soon as it is known to be larger than `max_bytes`."""
+    too_large = cloudevents.too_large(f"a request may have at most {max_bytes:,} bytes")
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large
+    return bytes(body)
+
+
+def _answer(receipts: Sequence[Receipt]) -> JSONResponse:
+    told = [receipt._asdict() for receipt in receipts]
+    refused = [receipt for receipt in receipts if receipt.outcome not in TAKEN]
+    if not refused:
+        return JSONResponse({"receipts": told}, 202)
+    if len(refused) < len(receipts):
+        return JSONResponse({"receipts": told}, 207)
+    statuses = {STATUS_OF_REASON.get(receipt.reason or "", 422) for receipt in refused}
+    raise Problem(
+        statuses.pop() if len(statuses) == 1 else 422,
+        "not-taken",
+        "The event was not taken" if len(refused) == 1 else "None of the events was taken",
+        refused[0].message or "see the receipts",
+        receipts=told,
+    )
+
+
+_REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        cloudevents.STRUCTURED: {"schema": {"type": "object"}, "example": _EXAMPLE_EVENT},
+        cloudevents.BATCH: {
+            "schema": {"type": "array", "items": {"type": "object"}},
+            "example": [_EXAMPLE_EVENT],
+        },
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "description": "The data alone; the attributes are `ce-` headers",
+            },
+            "example": _EXAMPLE_EVENT["data"],
+        },
+        "application/avro": {
+            "schema": {
+                "type": "string",
+                "format": "binary",
+                (
+                    "description"
+                ): "The data alone, in any of the Avro framings; the attributes are `ce-` headers",
+            }
+        },
+    },
+}

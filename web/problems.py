@@ -1,0 +1,156 @@
+"""Problem details (RFC 9457): how every error of the API is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventsourcing.persistence import PersistenceError
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemDetails(BaseModel):
+    """What an error answer says. `type` is stable and made for programs, `detail` for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:servicetrail:problem:bad-parameter"])
+    title: str = Field(examples=["A parameter cannot be understood"])
+    status: int = Field(examples=[422])
+    detail: str = Field(
+        examples=["as_of: must be an RFC 3339 instant such as 2026-03-01T09:00:00Z"]
+    )
+
+
+class Problem(Exception):
+    """An answer that is an error. `code` ends its `type`; `more` are further members."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers or {}
+        self.body = {
+            "type": f"urn:servicetrail:problem:{code}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            **more,
+        }
+
+
+def bad_parameter(name: str, expected: str) -> Problem:
+    """A parameter that cannot be understood: which one and what it must be."""
+    return _bad_parameters([{"name": name, "expected": expected}])
+
+
+def database_away() -> Problem:
+    """The database cannot be reached now; the same request may be sent again."""
+    return Problem(
+        503,
+        "database-away",
+        "The database cannot be reached",
+        "nothing was recorded by this request; send it again in a while",
+        headers={"Retry-After": "5"},
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Tell every error of `app` as problem details."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(PersistenceError, _persistence)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says about the error answers of a route."""
+    descriptions = {
+        400: "The request cannot be read",
+        401: "The access token is missing or wrong",
+        404: "There is no such thing",
+        413: "The request or its only event is too large",
+        415: "The content type is none that events come in",
+        422: "A parameter cannot be understood",
+        503: "The database cannot be reached, or too many events wait for it",
+    }
+    return {
+        status: {
+            "description": descriptions[status],
+            "content": {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}},
+        }
+        for status in statuses
+    }
+
+
+def _bad_parameters(parameters: list[dict[str, str]]) -> Problem:
+    detail = "; ".join(f"{each['name']}: {each['expected']}" for each in parameters)
+    title = "A parameter cannot be understood"
+    return Problem(422, "bad-parameter", title, detail, parameters=parameters)
+
+
+def answer(problem: Problem) -> JSONResponse:
+    """The problem as a response."""
+    return JSONResponse(
+        problem.body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE
+    )
+
+
+async def _problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return answer(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return answer(
+        _bad_parameters(
+            [
+                {
+                    "name": str(each["loc"][-1]),
+                    "expected": each["msg"].removeprefix("Value error, "),
+                }
+                for each in error.errors()
+            ]
+        )
+    )
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "no-such-route", 405: "no-such-method"}.get(error.status_code, "refused")
+    return answer(
+        Problem(
+            error.status_code,
+            code,
+            str(error.detail),
+            f"{request.method} {request.url.path}: see /openapi.json for what there is",
+            headers=dict(error.headers or {}),
+        )
+    )
+
+
+async def _persistence(_request: Request, _error: Exception) -> JSONResponse:
+    return answer(database_away())
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    return answer(
+        Problem(
+            500, "fault", "A fault of the program", "it was logged; the request may be repeated"
+        )
+    )
