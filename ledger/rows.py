@@ -116,12 +116,13 @@ def _copy_line(event: NewEvent) -> str:
         occurred_at, time_assumed, sequence, correlation_id, causation_id,
         fingerprint, facts, personal,
     ) = event  # fmt: skip
-    if occurred_at.tzinfo is UTC:  # as good as always; the session's time zone is UTC too
-        occurred_at = occurred_at.replace(tzinfo=None)
+    if occurred_at.tzinfo is not UTC:
+        occurred_at = occurred_at.astimezone(UTC)
+    occurred = occurred_at.replace(tzinfo=None).isoformat()  # twice as fast as with its zone
     return (
         f"{event_id}\t{originator_id}\t{originator_version}\t{type_}\t"
         f"{_NULL if customer_id is None else customer_id}\t{shard}\t{source}\t{id_}\t"
-        f"{occurred_at.isoformat()}\t{time_assumed:d}\t{_NULL if sequence is None else sequence}\t"
+        f"{occurred}Z\t{time_assumed:d}\t{_NULL if sequence is None else sequence}\t"
         f"{_NULL if correlation_id is None else correlation_id}\t"
         f"{_NULL if causation_id is None else causation_id}\t"
         f"{_BYTES}{fingerprint.hex()}\t{_BYTES}{facts.hex()}\t"
