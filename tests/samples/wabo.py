@@ -32,7 +32,7 @@ _COMMON_FIELDS = {
 
 
 def shared_log() -> Path:
-    """The folder with `receipt.csv.gz` and `reference.json`; where there is none, skips the test."""
+    """The folder with `receipt.csv.gz` and `reference.json`; without it the test is skipped."""
     beside = Path(__file__).parents[3] / "shared" / "data"
     folder = Path(os.environ.get("SERVICETRAIL_SHARED_DATA", beside)) / "wabo_receipt"
     if not (folder / "receipt.csv.gz").is_file():
