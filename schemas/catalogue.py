@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
-from fastavro.schema import expand_schema
+from fastavro.schema import expand_schema, to_parsing_canonical_form
 from fastavro.schema import fingerprint as hash_of
-from fastavro.schema import to_parsing_canonical_form
 
 from schemas.datum import Read, personal_fields, reader_of_facts
 
@@ -32,8 +31,9 @@ def fingerprint_of_text(schema: str) -> bytes:
 class Schema:
     """One version of one event type.
 
-    `type` is such as `promise.made.v1`, `event` the same without the version. `tree` is the schema as
-    Python values with every named type written out. `personal` are the paths of personal fields.
+    `type` is such as `promise.made.v1`, `event` the same without the version. `tree` is the schema
+    as Python values with every named type written out. `header` begins the single-object encoding.
+    `personal` are the paths of personal fields, `nothing_personal` is how all of them look as null.
     """
 
     type: str

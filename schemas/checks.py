@@ -17,7 +17,7 @@ Check = Callable[[Any], None]
 
 
 def check_text(value: str) -> None:
-    """Text can be stored: no NUL character (PostgreSQL keeps none), nothing that UTF-8 cannot hold."""
+    """Text can be stored: no NUL (PostgreSQL keeps none), nothing that UTF-8 cannot hold."""
     if "\0" in value:
         raise Problem("nul_character", "text with a NUL character")
     if not value.isascii():

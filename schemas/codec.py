@@ -1,7 +1,7 @@
 """Between data and bytes, and the identity of events.
 
-Data are a dict with one entry for every field of the schema: text, bool, int, float, `Decimal` (money),
-aware UTC `datetime` (instants), `date`, dict and list. Bytes are a bare Avro datum.
+Data are a dict with one entry for every field of the schema: text, bool, int, float, `Decimal`
+(money), aware UTC `datetime` (instants), `date`, dict and list. Bytes are a bare Avro datum.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,7 +77,7 @@ def event_type_of(fingerprint: bytes) -> str:
 
 
 def pii_fields(event_type: str) -> tuple[str, ...]:
-    """The personal fields of a type; within a nested record with a dot, such as `corrected.note`."""
+    """The personal fields of a type; in a nested record with a dot, such as `corrected.note`."""
     return SHIPPED.by_type[event_type].personal
 
 

@@ -10,11 +10,12 @@ class Event:
     """A message that could be read and does not contradict itself.
 
     source, id: the publisher's, unique together for ever. event_id: 32 hex digits made from them.
-    customer_id: None for policies. occurred_at: aware, UTC, microseconds; time_assumed if the publisher
-    gave none. fingerprint: 8 bytes, CRC-64-AVRO in big-endian order, of the schema of `facts`.
-    facts: the bare Avro datum with the personal fields null, the publisher's own bytes where possible.
-    data: the same decoded, personal fields None. personal: the personal fields that had a value, by
-    path (`note`, `corrected.note`), or None.
+    customer_id: None for policies.
+    occurred_at: aware, UTC, microseconds; time_assumed if the publisher gave none.
+    fingerprint: CRC-64-AVRO of the schema of `facts`, 8 bytes in big-endian order.
+    facts: the bare Avro datum, personal fields null; the publisher's own bytes up to those.
+    data: the facts in the shape of the newest version of the type, personal fields None.
+    personal: the personal fields that had a value, by path (`note`, `corrected.note`), or None.
     """
 
     source: str
@@ -37,9 +38,11 @@ class Event:
 class Unreadable(Exception):
     """A message that is no event: it is kept as rejected, with this reason.
 
-    code: one of `schemas.outcomes.REASONS`. path: the field, such as `data.weighing.competitor.verdict`.
-    source, id: the publisher's, or the message's defaults where those could not be read. type,
-    customer_id: where they could be read. `message` never repeats a value from the event.
+    code: one of `schemas.outcomes.REASONS`.
+    message: what is wrong and what would be right; never repeats a value from the event.
+    path: the field, such as `data.weighing.competitor.verdict`.
+    source, id: the publisher's, or the message's defaults where those could not be read.
+    type, customer_id: where they could be read.
     """
 
     def __init__(

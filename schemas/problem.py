@@ -8,9 +8,9 @@ _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 class Problem(ValueError):
     """One thing that keeps a message from being read.
 
-    `code` is one of `schemas.outcomes.REASONS`. `message` says what is wrong and what would be right;
-    it never repeats a value, because values may be personal. `path` names the field, such as
-    `weighing.competitor.verdict` or `weekly[2].from`.
+    `code` is one of `schemas.outcomes.REASONS`. `message` says what is wrong and what would be
+    right; it never repeats a value, because values may be personal. `path` names the field, such
+    as `weighing.competitor.verdict` or `weekly[2].from`.
     """
 
     def __init__(self, code: str, message: str, path: str | None = None) -> None:
@@ -32,5 +32,5 @@ class Problem(ValueError):
 
 
 def shown(name: str) -> str:
-    """A field name that came from outside, fit for a path: a name that is not one is not repeated."""
+    """A field name from outside, fit for a path: what is no plain name is not repeated."""
     return name if _FIELD_NAME.fullmatch(name) else "(unprintable name)"
