@@ -1,7 +1,7 @@
 """The facts of serving customers, and the rules that decide about them.
 
-Pure: no database, no clock, no network. `facts` says what a fact and a stream are, `settling` how facts
-wait for each other; the other modules hold one family of event types each.
+Pure: no database, no clock, no network. `facts` says what a fact and a stream are, `settling` how
+facts wait for each other; the other modules hold one family of event types each.
 """
 
 from domain import complaints, customers, policies, promises, support, touchpoints

@@ -1,8 +1,8 @@
 """Complaints and their recovery by the 4A: acknowledge, apologize, amend, anticipate.
 
-Steps out of order, amends without consent, steps after closing, closing without an apology: recorded,
-and judged by the read model. Only what names a complaint, or an offer of amends, that nobody has
-heard of waits for it.
+Steps out of order, amends without consent, steps after closing, closing without an apology:
+recorded, and judged by the read model. Only what names a complaint, or an offer of amends, that
+nobody has heard of waits for it.
 """
 
 from typing import cast

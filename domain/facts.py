@@ -65,8 +65,8 @@ class Stream(BaseAggregate[str]):
     def resumed(cls, stream_id: str, version: int, at: datetime, customer_id: str | None) -> Self:
         """A stream of which only the version is known.
 
-        Enough for streams whose facts need no decision (a customer's, a policy's): they may be long,
-        and nothing in them is looked at.
+        Enough for streams whose facts need no decision (a customer's, a policy's): they may be
+        long, and nothing in them is looked at.
         """
         stream = cls.__new__(cls)
         stream.__base_init__(stream_id, version, at)

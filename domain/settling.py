@@ -1,4 +1,4 @@
-"""How facts of one stream that came too early are put in order once what they waited for is there."""
+"""How facts of a stream that came too early are put in order once what they wait for is there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,8 +41,7 @@ def next_version(stream: Stream | None) -> int:
 def settle(stream: Stream | None, queue: Sequence[P]) -> Settlement[P]:
     """Append from the queue, in its order, whatever may be appended.
 
-    The first that has to wait stops all behind it; only what it waits for is taken before it. So the
-    result does not depend on how the queue was cut into batches.
+    The first that has to wait stops all behind it; only what it waits for is taken before it.
     """
     settlement: Settlement[P] = Settlement(stream, [], [], [])
     waiting = list(queue)
@@ -67,7 +66,7 @@ def settle(stream: Stream | None, queue: Sequence[P]) -> Settlement[P]:
 def queued_behind(stream_id: str, waits_for: str) -> QueuedBehind:
     """The reason why an event waits behind an earlier one that waits for `waits_for`."""
     return QueuedBehind(
-        f"an earlier event of {stream_id} waits for {waits_for}; this one keeps its place behind it",
+        f"an earlier event of {stream_id} waits for {waits_for}; this one waits behind it",
         waits_for=waits_for,
     )
 

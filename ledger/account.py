@@ -1,0 +1,97 @@
+"""The account: for each source and period, what was received and what became of it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopg2.extensions import cursor as PgCursor
+from psycopg2.extras import execute_values
+
+from ledger.sql import named_queries
+
+_SQL = named_queries(Path(__file__).with_name("account.sql"))
+OUTCOMES = ("appended", "duplicate", "conflict", "parked", "rejected")
+
+
+class Entry(NamedTuple):
+    """A change of the account: one input of a source, received then, moved to an outcome.
+
+    `moved` is 1 for an input that came (or settled into the outcome), -1 for the outcome it left.
+    """
+
+    received_at: datetime
+    source: str
+    outcome: str
+    moved: int
+    received: int
+
+
+class Line(NamedTuple):
+    """The account of one source. `received` = the sum of the five outcomes."""
+
+    source: str
+    received: int
+    appended: int
+    duplicate: int
+    conflict: int
+    parked: int
+    rejected: int
+
+
+class Gap(NamedTuple):
+    """Sequence numbers of a source, first to last, of which nothing was received."""
+
+    source: str
+    first: int
+    last: int
+
+
+class Difference(NamedTuple):
+    """An outcome of a source whose count is not what is really there."""
+
+    source: str
+    outcome: str
+    accounted: int
+    found: int
+
+
+def enter(cursor: PgCursor, entries: Iterable[Entry]) -> None:
+    """Write a batch's entries, summed by source and time of receipt."""
+    sums: dict[tuple[datetime, str], Counter[str]] = {}
+    for entry in entries:
+        counts = sums.setdefault((entry.received_at, entry.source), Counter())
+        counts["received"] += entry.received
+        counts[entry.outcome] += entry.moved
+    execute_values(
+        cursor,
+        _SQL["enter"],
+        [
+            (received_at, source, counts["received"], *(counts[o] for o in OUTCOMES))
+            for (received_at, source), counts in sums.items()
+        ],
+    )
+
+
+def account(
+    cursor: PgCursor, source: str | None = None, since: datetime | None = None
+) -> list[Line]:
+    """The account by source, of what was received since a time (default: ever)."""
+    cursor.execute(_SQL["account"], {"source": source, "since": since})
+    return [Line._make(row) for row in cursor.fetchall()]
+
+
+def gaps(cursor: PgCursor, source: str | None = None) -> list[Gap]:
+    """Which `sequence` numbers of a source are missing between its first and its last."""
+    cursor.execute(_SQL["gaps"], {"source": source})
+    return [Gap._make(row) for row in cursor.fetchall()]
+
+
+def differences(cursor: PgCursor, source: str | None = None) -> list[Difference]:
+    """Where the account and what is really kept do not agree; empty when all is well.
+
+    Counts the ledger and the kept inputs themselves, so it takes as long as they are large.
+    """
+    cursor.execute(_SQL["differences"], {"source": source})
+    return [Difference._make(row) for row in cursor.fetchall()]

@@ -1,0 +1,215 @@
+"""The one door by which events enter: decode, check, dedupe, decide, append, in batches.
+
+Every message ends as `appended`, `duplicate`, `conflict`, `parked` or `rejected`, and everything
+that belongs to a batch (events, kept inputs, the account, the position of whoever delivered it)
+commits in one transaction.
+
+Looking up and deciding happen before the ledger's lock is taken. Once it is held, what the
+decisions rest on is checked again: if another writer was faster, the batch is rolled back and
+decided anew.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from eventsourcing.persistence import OperationalError, Tracking
+from psycopg2.errors import UniqueViolation
+from psycopg2.extensions import cursor as PgCursor
+from psycopg2.extras import execute_values
+
+from domain import EVENT_TYPES, Fact
+from ledger import account, kept
+from ledger.candidates import Candidate, Receipt
+from ledger.datastore import Datastore
+from ledger.deciding import Decisions, Snapshot, decide
+from ledger.keys import Keyring, customer_subject
+from ledger.lookup import LookUp, advanced, parked_since, seen
+from ledger.recorders import insert_tracking
+from ledger.rows import NewEvent, append, shard_of
+from ledger.sql import named_queries
+from schemas import codec
+from schemas.message import Message
+
+_SQL = named_queries(Path(__file__).with_name("intake.sql"))
+_ATTEMPTS = 20
+
+
+class _Overtaken(Exception):
+    """Another writer changed what this batch was decided on."""
+
+
+class Intake:
+    """Takes messages into the ledger. Safe to use from several threads and processes at once.
+
+    `keyring` needs a datastore of its own, because keys are made while a batch holds a connection.
+    """
+
+    def __init__(
+        self, datastore: Datastore, keyring: Keyring, *, max_event_bytes: int = 1_048_576
+    ) -> None:
+        self._datastore = datastore
+        self._keyring = keyring
+        self._max_bytes = max_event_bytes
+        self._look_up = LookUp(keyring, max_event_bytes)
+        with datastore.transaction() as cursor:
+            execute_values(
+                cursor,
+                _SQL["register_schemas"],
+                [
+                    (fingerprint, type_, codec.schema_text(fingerprint))
+                    for type_ in EVENT_TYPES
+                    for fingerprint in [codec.fingerprint_of(type_)]
+                ],
+            )
+
+    def take(
+        self, messages: Sequence[Message], *, tracking: Tracking | None = None
+    ) -> list[Receipt]:
+        """Take a batch and say what became of each message, in the order given.
+
+        `tracking` is the deliverer's own position, stored in the same transaction. Raises
+        `eventsourcing.persistence.IntegrityError` if that position was passed already; nothing of
+        the batch is taken then. Raises the library's `OperationalError` when the database cannot be
+        reached: nothing was taken, and the same batch may be given again.
+        """
+        now = datetime.now(UTC)
+        candidates = [Candidate(message, now, self._max_bytes) for message in messages]
+        for _ in range(_ATTEMPTS):
+            with self._datastore.transaction() as cursor:
+                snapshot = self._look_up.snapshot(cursor, candidates, now)
+            decisions = decide(candidates, snapshot)
+            try:
+                self._write(candidates, decisions, snapshot, tracking, now)
+            except _Overtaken:
+                continue
+            return [candidate.receipt() for candidate in candidates]
+        raise OperationalError(
+            f"other writers changed the same things {_ATTEMPTS} times in a row; try the batch again"
+        )
+
+    def _write(
+        self,
+        candidates: Sequence[Candidate],
+        decisions: Decisions,
+        snapshot: Snapshot,
+        tracking: Tracking | None,
+        now: datetime,
+    ) -> None:
+        new_events = self._seal(decisions.appended)
+        with self._datastore.transaction() as cursor:
+            if tracking is not None:
+                insert_tracking(cursor, tracking)
+            if new_events:
+                try:
+                    first = append(cursor, new_events).first_position
+                except UniqueViolation as error:
+                    raise _Overtaken from error
+                for position, (candidate, _) in enumerate(decisions.appended, start=first):
+                    candidate.position = position
+            elif decisions.parked:
+                cursor.execute(_SQL["lock_head"])
+            self._check_not_overtaken(cursor, decisions, snapshot)
+            self._keep(cursor, candidates, decisions, now)
+            account.enter(cursor, _entries(candidates, decisions, now))
+
+    def _seal(self, appended: Sequence[tuple[Candidate, Fact]]) -> list[NewEvent]:
+        subjects = {
+            customer_subject(candidate.read_event.customer_id)
+            for candidate, _ in appended
+            if candidate.read_event.personal
+        }
+        keys = self._keyring.for_sealing(subjects)
+        rows = []
+        for candidate, fact in appended:
+            event = candidate.read_event
+            personal = None
+            if event.personal:
+                personal = keys[customer_subject(event.customer_id)].seal(
+                    json.dumps(event.personal).encode(), event.event_id.encode()
+                )
+            rows.append(
+                NewEvent(
+                    event.event_id,
+                    event.stream_id,
+                    fact.originator_version,
+                    event.type,
+                    event.customer_id,
+                    shard_of(event.customer_id),
+                    event.source,
+                    event.id,
+                    event.occurred_at,
+                    event.time_assumed,
+                    event.sequence,
+                    event.correlation_id,
+                    event.causation_id,
+                    event.fingerprint,
+                    event.facts,
+                    personal,
+                )
+            )
+        return rows
+
+    def _check_not_overtaken(
+        self, cursor: PgCursor, decisions: Decisions, snapshot: Snapshot
+    ) -> None:
+        """Raise if, since the snapshot, what a parked event waits for was appended, or an event was
+        parked that waits for what this batch appends. (Two writers appending the same, the
+        database's constraints refuse.)"""
+        if not decisions.appended and not decisions.parked:
+            return
+        _, last_kept_id = seen(cursor)
+        appended = {fact.originator_id for _, fact in decisions.appended}
+        if last_kept_id != snapshot.last_kept_id and parked_since(
+            cursor, appended, snapshot.last_kept_id
+        ):
+            raise _Overtaken
+        waited_for = {candidate.read_event.stream_id for candidate in decisions.parked} - appended
+        if waited_for and advanced(cursor, waited_for, snapshot.position):
+            raise _Overtaken
+
+    def _keep(
+        self,
+        cursor: PgCursor,
+        candidates: Sequence[Candidate],
+        decisions: Decisions,
+        now: datetime,
+    ) -> None:
+        to_keep = [c for c in candidates if c.outcome in ("parked", "conflict", "rejected")]
+        if to_keep:
+            try:
+                kept.keep(cursor, self._keyring, [c.to_keep() for c in to_keep], now)
+            except UniqueViolation as error:
+                raise _Overtaken from error
+        settled = {
+            c.parked.kept_id: c.position for c, _ in decisions.appended if c.parked is not None
+        }
+        if settled:
+            kept.settle(cursor, settled, now)
+        for candidate in decisions.refused:
+            kept.refuse(cursor, candidate.to_keep(), now)
+        for candidate in decisions.still_waiting:
+            kept.wait_on(cursor, candidate.to_keep())
+        duplicates = Counter(
+            (c.event_id, c.source, c.id) for c in candidates if c.outcome == "duplicate"
+        )
+        if duplicates:
+            execute_values(
+                cursor,
+                _SQL["duplicates"],
+                [(*key, times, now, now) for key, times in sorted(duplicates.items())],
+            )
+
+
+def _entries(
+    candidates: Sequence[Candidate], decisions: Decisions, now: datetime
+) -> list[account.Entry]:
+    """The account of a batch: what came, and what left the queue."""
+    entries = [account.Entry(now, c.source, c.outcome, 1, 1) for c in candidates]
+    for candidate in [c for c, _ in decisions.appended] + decisions.refused:
+        if (waited := candidate.parked) is not None:
+            entries.append(account.Entry(waited.first_seen, waited.source, "parked", -1, 0))
+            entries.append(account.Entry(waited.first_seen, waited.source, candidate.outcome, 1, 0))
+    return entries

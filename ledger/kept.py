@@ -1,0 +1,193 @@
+"""Inputs that did not simply become an event: parked, in conflict, rejected.
+
+They are kept byte for byte, sealed with the key of the customer they name (or the intake's),
+because an input may hold personal data anywhere, above all where it does not belong.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopg2.extensions import cursor as PgCursor
+from psycopg2.extras import Json, execute_values
+
+from ledger.keys import DataKey, Keyring, customer_subject
+from ledger.sql import named_queries
+from schemas.message import Message
+
+_SQL = named_queries(Path(__file__).with_name("kept.sql"))
+_SHOWN_CHARACTERS = 200
+
+
+class Kept(NamedTuple):
+    """An input to be kept, and why."""
+
+    message: Message
+    state: str  # parked, conflict, rejected
+    event_id: str
+    source: str
+    id: str
+    type: str | None
+    customer_id: str | None
+    stream_id: str | None
+    waits_for: str | None
+    reason: str
+    explanation: str
+    path: str | None
+    sequence: int | None
+
+
+class Parked(NamedTuple):
+    """A parked input, without its bytes."""
+
+    kept_id: int
+    event_id: str
+    stream_id: str
+    waits_for: str
+    source: str
+    first_seen: datetime
+
+
+def keep(cursor: PgCursor, keyring: Keyring, inputs: Sequence[Kept], now: datetime) -> None:
+    """Keep each input. A conflict or rejection that is kept already, byte for byte, counts as one
+    more attempt. Raises psycopg2's `UniqueViolation` for an event that is parked already.
+    """
+    seen_again = _find_again(cursor, keyring, inputs)
+    if seen_again:
+        cursor.execute(_SQL["attempted"], {"kept_ids": sorted(seen_again.values()), "now": now})
+    new = [kept for index, kept in enumerate(inputs) if index not in seen_again]
+    if not new:
+        return
+    keys = keyring.for_sealing(customer_subject(kept.customer_id) for kept in new)
+    execute_values(cursor, _SQL["keep"], [_row(kept, keys, now) for kept in new])
+
+
+def parked_of(cursor: PgCursor, stream_ids: Iterable[str]) -> dict[str, list[Parked]]:
+    """What is parked of each of the streams, in the order in which it waits."""
+    cursor.execute(_SQL["parked_of"], {"stream_ids": list(stream_ids)})
+    queues: dict[str, list[Parked]] = {}
+    for row in cursor.fetchall():
+        parked = Parked._make(row)
+        queues.setdefault(parked.stream_id, []).append(parked)
+    return queues
+
+
+def parked_events(cursor: PgCursor, event_ids: Iterable[str]) -> dict[str, Parked]:
+    """Which of the events are parked, by event id."""
+    cursor.execute(_SQL["parked_events"], {"event_ids": list(event_ids)})
+    return {row[1]: Parked._make(row) for row in cursor.fetchall()}
+
+
+def messages(cursor: PgCursor, keyring: Keyring, kept_ids: Iterable[int]) -> dict[int, Message]:
+    """The kept inputs as they arrived. Those whose customer was erased are left out."""
+    cursor.execute(_SQL["sealed"], {"kept_ids": list(kept_ids)})
+    rows = cursor.fetchall()
+    keys = keyring.for_opening(cursor, (subject for _, _, subject, _, _ in rows))
+    return {
+        kept_id: _unpack(keys[subject].open(bytes(sealed), event_id.encode()), origin)
+        for kept_id, event_id, subject, sealed, origin in rows
+        if subject in keys
+    }
+
+
+def settle(cursor: PgCursor, positions: Mapping[int, int | None], now: datetime) -> None:
+    """Parked inputs (by kept id) were appended at these positions."""
+    cursor.execute(
+        _SQL["settle"],
+        {"kept_ids": list(positions), "positions": list(positions.values()), "now": now},
+    )
+
+
+def refuse(cursor: PgCursor, kept: Kept, now: datetime) -> None:
+    """A parked input turned out to be in conflict or rejected."""
+    cursor.execute(_SQL["refuse"], {**_why(kept), "state": kept.state, "now": now})
+
+
+def wait_on(cursor: PgCursor, kept: Kept) -> None:
+    """A parked input got what it waited for, and now waits for something else."""
+    cursor.execute(_SQL["wait_on"], {**_why(kept), "waits_for": kept.waits_for})
+
+
+def _why(kept: Kept) -> dict[str, str | None]:
+    return {
+        "event_id": kept.event_id,
+        "reason": kept.reason,
+        "message": kept.explanation,
+        "path": kept.path,
+    }
+
+
+def _find_again(cursor: PgCursor, keyring: Keyring, inputs: Sequence[Kept]) -> dict[int, int]:
+    """Index of each input that is kept already in the same state → its kept id."""
+    cursor.execute(_SQL["same_event"], {"event_ids": [kept.event_id for kept in inputs]})
+    candidates: dict[tuple[str, str], list[int]] = {}
+    for kept_id, event_id, state in cursor.fetchall():
+        candidates.setdefault((event_id, state), []).append(kept_id)
+    if not candidates:
+        return {}
+    bodies = messages(cursor, keyring, [k for kept_ids in candidates.values() for k in kept_ids])
+    again: dict[int, int] = {}
+    for index, kept in enumerate(inputs):
+        for kept_id in candidates.get((kept.event_id, kept.state), ()):
+            if kept_id in bodies and _same(bodies[kept_id], kept.message):
+                again[index] = kept_id
+    return again
+
+
+def _same(one: Message, other: Message) -> bool:
+    return one.body == other.body and dict(one.attributes) == dict(other.attributes)
+
+
+def _row(kept: Kept, keys: Mapping[str, DataKey], now: datetime) -> tuple[object, ...]:
+    subject = customer_subject(kept.customer_id)
+    sealed = keys[subject].seal(_pack(kept.message), kept.event_id.encode())
+    return (
+        kept.state,
+        kept.event_id,
+        shown(kept.source),
+        shown(kept.id),
+        kept.type and shown(kept.type),
+        kept.customer_id,
+        kept.stream_id,
+        kept.waits_for,
+        kept.reason,
+        kept.explanation,
+        kept.path,
+        kept.sequence,
+        Json(dict(kept.message.origin)),
+        subject,
+        sealed,
+        now,
+        now,
+    )
+
+
+def shown(text: str) -> str:
+    """Foreign text as it can be stored and shown: real Unicode, no NUL, at most 200 characters."""
+    text = encodable(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def encodable(text: str) -> str:
+    """The text without what cannot be written as UTF-8 (half surrogate pairs)."""
+    return text.encode(errors="replace").decode()
+
+
+def _pack(message: Message) -> bytes:
+    envelope = {
+        "content_type": message.content_type,
+        "attributes": dict(message.attributes),
+        "default_source": message.default_source,
+        "default_id": message.default_id,
+        "default_time": message.default_time.isoformat(),
+    }
+    return json.dumps(envelope).encode() + b"\n" + message.body
+
+
+def _unpack(packed: bytes, origin: Mapping[str, object]) -> Message:
+    envelope, _, body = packed.partition(b"\n")
+    fields = json.loads(envelope)
+    fields["default_time"] = datetime.fromisoformat(fields["default_time"])
+    return Message(body=body, origin=origin, **fields)

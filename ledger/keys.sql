@@ -1,0 +1,8 @@
+-- name: make
+INSERT INTO ledger.keys (subject, wrapped, master_key)
+SELECT subject, wrapped, %(master_key)s
+FROM unnest(%(subjects)s::text[], %(wrapped)s::bytea[]) AS new (subject, wrapped)
+ON CONFLICT (subject) DO NOTHING
+
+-- name: read
+SELECT subject, wrapped FROM ledger.keys WHERE subject = ANY (%(subjects)s)
