@@ -9,7 +9,8 @@ from servicetrail.simulate.company import Channel, Topic
 from servicetrail.simulate.complaints import complaint
 from servicetrail.simulate.feedback import give_feedback
 from servicetrail.simulate.hours import instant
-from servicetrail.simulate.promises import price_statement, service_promise
+from servicetrail.simulate.promises import service_promise
+from servicetrail.simulate.statements import delivery_statement, price_statement
 from servicetrail.simulate.support import back_office_support
 from servicetrail.simulate.world import CHANNEL_NAMED, Customer, World
 
@@ -26,7 +27,8 @@ class _Conversation:
         self.topic = topic
         self.case_id = world.new_id("CASE")
         self.product = world.product()
-        self.last_inbound = ""
+        self.opened_at = world.now
+        self.last_inbound: str | None = None
         self.waited_seconds = 0
 
     def about(self) -> dict[str, Any]:
@@ -45,7 +47,7 @@ class _Conversation:
         data = {"direction": "inbound", "moment": moment, "stage": self.topic.stage, **more}
         if not self.channel.live and self.world.happens(0.5):
             data["contact"] = words.contact(self.world.rng)
-        self.last_inbound = self._record(data)["touchpoint_id"]
+        self.last_inbound = self._record(data)
 
     def automatic(self, handled_by: str, outcome: str) -> str:
         """A bot or a system answers, now. The touchpoint's id."""
@@ -57,8 +59,7 @@ class _Conversation:
             "content_id": f"{handled_by}-{self.topic.name}",
             "content_version": "3",
         }
-        touchpoint_id: str = self._record(data)["touchpoint_id"]
-        return touchpoint_id
+        return self._record(data)
 
     def reply(self, outcome: str) -> str:
         """A person answers, now. The touchpoint's id."""
@@ -77,31 +78,30 @@ class _Conversation:
             data["duration_seconds"] = handling + between(world.rng, 5, 90)
         if channel.concurrency > 1:
             data["concurrency"] = 1 + int(world.rng.random() * channel.concurrency)
-        if world.happens(0.8):
+        if self.last_inbound and world.happens(0.8):
             data["in_reply_to"] = self.last_inbound
         if world.happens(0.12):
             data["note"] = words.note(world.rng)
-        record = self._record(data)
-        if world.happens(0.004):
-            world.clock.start(self._corrected(record, channel.source, world.now))
-        touchpoint_id: str = record["touchpoint_id"]
-        return touchpoint_id
+        return self._record(data)
 
-    def _record(self, data: dict[str, Any]) -> dict[str, Any]:
-        record = {"touchpoint_id": self.world.new_id("T")} | self.about() | data
+    def _record(self, data: dict[str, Any]) -> str:
+        world, touchpoint_id = self.world, self.world.new_id("T")
+        record = {"touchpoint_id": touchpoint_id, **self.about(), **data}
         self._tell("touchpoint.recorded.v1", record, self.channel.source)
-        return record
+        if world.happens(0.002):
+            world.clock.start(self._corrected(record, self.channel.source, world.now))
+        return touchpoint_id
 
     def _corrected(self, record: dict[str, Any], source: str, at: int) -> Story:
         """Hours later somebody notices that the time or the outcome was put down wrongly."""
         world = self.world
         yield world.now + between(world.rng, HOUR, 30 * HOUR)
         should_be = record | {"customer_id": self.customer.customer_id}
-        if world.happens(0.5):
-            reason = "wrong time"
-            should_be["occurred_at"] = instant(at + between(world.rng, 1, 10 * MINUTE))
-        else:
+        if record.get("outcome") in ("resolved", "unresolved") and world.happens(0.5):
             reason, should_be["outcome"] = "wrong outcome", "informed"
+        else:
+            reason = "wrong time"
+            should_be["occurred_at"] = instant(at + between(world.rng, -10 * MINUTE, 10 * MINUTE))
         correction = {"touchpoint_id": record["touchpoint_id"], "reason": reason}
         self._tell("touchpoint.corrected.v1", correction | {"corrected": should_be}, source)
 
@@ -138,6 +138,7 @@ def conversation(world: World, customer: Customer, channel: Channel) -> Story:
 def outreach(world: World, customer: Customer, channel: Channel) -> Story:
     """The company turns to a customer unasked, and a few answer."""
     case = _Conversation(world, customer, channel, world.topic(channel))
+    yield world.hours[channel.calendar].after(world.now, between(world.rng, 1, HOUR))
     answer = case.reply("informed")
     if world.happens(0.25):
         yield world.now + lognormal(world.rng, 5 * HOUR, 1.0)
@@ -209,12 +210,15 @@ def _on_the_side(case: _Conversation) -> None:
         world.clock.start(service_promise(world, case.customer, case.channel, case.topic, about))
     if case.topic.name == "advice" and world.happens(0.5):
         price_statement(world, case.customer, case.channel, about)
+    if case.topic.name == "order_status" and world.happens(0.4):
+        expected_at = case.opened_at + 3 * DAY
+        delivery_statement(world, case.customer, case.channel, about, expected_at)
     if world.happens(case.topic.support):
         kind = "technical" if case.topic.name == "product_fault" else "administrative"
         world.clock.start(back_office_support(world, case.customer, about, kind))
 
 
-def _aftermath(case: _Conversation, touchpoint_id: str, outcome: str) -> Story:
+def _aftermath(case: _Conversation, touchpoint_id: str | None, outcome: str) -> Story:
     """Feedback from a few, a complaint from fewer: more of both after a long wait."""
     world, channel = case.world, case.channel
     slow = case.waited_seconds > 3 * DAY

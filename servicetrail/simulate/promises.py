@@ -5,7 +5,7 @@ from typing import Any
 
 from servicetrail.simulate.chance import DAY, HOUR, MINUTE, Weighted, between, lognormal
 from servicetrail.simulate.clockwork import Story
-from servicetrail.simulate.company import BACK_OFFICE, FATES, PRODUCTS, Channel, Topic
+from servicetrail.simulate.company import BACK_OFFICE, FATES, Channel, Topic
 from servicetrail.simulate.complaints import complaint
 from servicetrail.simulate.hours import instant
 from servicetrail.simulate.world import CHANNEL_NAMED, Customer, World
@@ -61,22 +61,6 @@ def delivery_promise(world: World, customer: Customer, channel: Channel, about: 
         "promised_value": instant(due_at)[:10],
     }
     yield from _life(world, customer, channel, made | dict(about), due_at)
-
-
-def price_statement(world: World, customer: Customer, channel: Channel, about: About) -> None:
-    """A customer is told a price, and a few are told a wrong one."""
-    product = about.get("product") or world.product()
-    price = float(PRODUCTS[product])
-    data = {
-        "statement_id": world.new_id("S"),
-        "claim_key": f"price:{product}",
-        "value": f"{price * 0.9 if world.happens(0.03) else price:.2f}",
-        "valid_until": instant(world.now + 14 * DAY),
-        **about,
-    }
-    world.about_customer(
-        channel.source, "statement.made.v1", customer.customer_id, data, about["case_id"]
-    )
 
 
 def _life(
