@@ -1,0 +1,1 @@
+"""Read model: complaints and every step of their recovery."""

@@ -1,0 +1,74 @@
+"""Writes complaints and their steps."""
+
+from typing import Any
+
+from domain import EVENT_TYPES
+from projections.changes import Table
+from projections.complaints.fold import Complaint, Step, fold
+from projections.events import RecordedEvent
+from projections.facts import FactsOfThings
+from projections.model import ReadModel, sql_beside
+from schemas.codec import to_json
+
+HANDLES = frozenset(type_ for type_ in EVENT_TYPES if type_.startswith("complaint."))
+IGNORES = frozenset(EVENT_TYPES) - HANDLES
+
+_COLUMNS = frozenset(Step._fields)
+
+
+def _fact_of(event: RecordedEvent) -> Step:
+    field = event.data.get
+    return Step(
+        event.event_id,
+        event.data["complaint_id"],
+        event.data["customer_id"],
+        event.type,
+        event.occurred_at,
+        event.rank,
+        field("channel"),
+        field("topic"),
+        field("product"),
+        field("team"),
+        field("department"),
+        field("employee_id"),
+        field("case_id"),
+        field("severity"),
+        field("outcome"),
+        _own_fields(event),
+        event.position,
+        event.recorded_at,
+    )
+
+
+def _own_fields(event: RecordedEvent) -> dict[str, Any]:
+    """What only this type of step says: its fields without null ones and those with a column."""
+    own = {
+        name: value
+        for name, value in event.data.items()
+        if value is not None and name not in _COLUMNS
+    }
+    return to_json(event.type, own)
+
+
+_STEPS = FactsOfThings(
+    facts_table="complaint_steps",
+    columns=Step._fields,
+    fact_of=_fact_of,
+    stored=Step._make,
+    fold=fold,
+    rows=Table(
+        "complaints",
+        Complaint._fields,
+        {"complaint_id": "text", "visible_from": "timestamptz"},
+    ),
+)
+
+COMPLAINTS = ReadModel(
+    name="complaints",
+    version="1",
+    tables=("complaint_steps", "complaints"),
+    definition=sql_beside(__file__, "table.sql"),
+    handles=HANDLES,
+    ignores=IGNORES,
+    apply=_STEPS.apply,
+)

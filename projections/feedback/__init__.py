@@ -1,0 +1,1 @@
+"""Read model: what customers said, or showed, that they think."""

@@ -1,0 +1,52 @@
+"""Writes feedback: one row per event."""
+
+from collections.abc import Sequence
+
+from psycopg2.extensions import cursor as PgCursor
+
+from domain import EVENT_TYPES
+from projections.copying import copy_new_rows
+from projections.events import RecordedEvent
+from projections.model import ReadModel, sql_beside
+
+HANDLES = frozenset({"feedback.given.v1"})
+IGNORES = frozenset(EVENT_TYPES) - HANDLES
+
+_FIELDS = (
+    "feedback_id",
+    "customer_id",
+    "channel",
+    "kind",
+    "instrument",
+    "score",
+    "scale_min",
+    "scale_max",
+    "touchpoint_id",
+    "complaint_id",
+    "promise_id",
+    "campaign_id",
+    "topic",
+    "team",
+    "department",
+    "employee_id",
+)
+_COLUMNS = ("event_id", "occurred_at", *_FIELDS)
+
+
+def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    rows = [
+        (event.event_id, event.occurred_at, *[event.data[field] for field in _FIELDS])
+        for event in events
+    ]
+    copy_new_rows(cursor, "feedback", _COLUMNS, rows)
+
+
+FEEDBACK = ReadModel(
+    name="feedback",
+    version="1",
+    tables=("feedback",),
+    definition=sql_beside(__file__, "table.sql"),
+    handles=HANDLES,
+    ignores=IGNORES,
+    apply=_apply,
+)

@@ -1,0 +1,1 @@
+"""Read model: promises and what became of them."""

@@ -1,0 +1,64 @@
+"""Writes promises."""
+
+from domain import EVENT_TYPES
+from projections.changes import Table
+from projections.events import RecordedEvent
+from projections.facts import FactsOfThings
+from projections.model import ReadModel, sql_beside
+from projections.promises.fold import (
+    BROKEN,
+    KEPT,
+    MADE,
+    REVISED,
+    WITHDRAWN,
+    Promise,
+    PromiseFact,
+    fold,
+)
+
+HANDLES = frozenset({MADE, REVISED, KEPT, BROKEN, WITHDRAWN})
+IGNORES = frozenset(EVENT_TYPES) - HANDLES
+
+
+def _fact_of(event: RecordedEvent) -> PromiseFact:
+    field = event.data.get
+    return PromiseFact(
+        event.event_id,
+        event.data["promise_id"],
+        event.data["customer_id"],
+        event.type,
+        event.occurred_at,
+        event.rank,
+        field("due_at"),
+        field("customer_consented"),
+        field("channel"),
+        field("topic"),
+        field("team"),
+        field("department"),
+        field("employee_id"),
+        field("aspect"),
+        field("claim_key"),
+        field("promised_value"),
+        field("observed_value"),
+        field("complaint_id"),
+    )
+
+
+_FACTS = FactsOfThings(
+    facts_table="promise_facts",
+    columns=PromiseFact._fields,
+    fact_of=_fact_of,
+    stored=PromiseFact._make,
+    fold=fold,
+    rows=Table("promises", Promise._fields, {"promise_id": "text", "visible_from": "timestamptz"}),
+)
+
+PROMISES = ReadModel(
+    name="promises",
+    version="1",
+    tables=("promise_facts", "promises"),
+    definition=sql_beside(__file__, "table.sql"),
+    handles=HANDLES,
+    ignores=IGNORES,
+    apply=_FACTS.apply,
+)

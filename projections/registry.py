@@ -1,0 +1,18 @@
+"""The read models there are."""
+
+from datetime import timedelta
+
+from projections.complaints.model import COMPLAINTS
+from projections.conversations.fold import EPISODE_GAP
+from projections.conversations.model import conversations
+from projections.feedback.model import FEEDBACK
+from projections.model import ReadModel
+from projections.promises.model import PROMISES
+from projections.timeline.model import TIMELINE
+
+
+def read_models(*, episode_gap: timedelta = EPISODE_GAP) -> tuple[ReadModel, ...]:
+    """Every read model; `episode_gap` is how far apart touchpoints without a case may be to belong
+    together.
+    """
+    return TIMELINE, conversations(episode_gap), PROMISES, COMPLAINTS, FEEDBACK

@@ -1,0 +1,1 @@
+"""Read model: everything that happened with a customer, in order."""

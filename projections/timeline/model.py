@@ -1,0 +1,56 @@
+"""Writes timelines: one row per event of a customer."""
+
+from collections.abc import Sequence
+
+from psycopg2.extensions import cursor as PgCursor
+
+from domain import EVENT_TYPES, is_policy
+from projections.copying import copy_new_rows
+from projections.events import RecordedEvent
+from projections.model import ReadModel, sql_beside
+
+IGNORES = frozenset(type_ for type_ in EVENT_TYPES if is_policy(type_))
+HANDLES = frozenset(EVENT_TYPES) - IGNORES
+
+_COLUMNS = (
+    "customer_id",
+    "occurred_at",
+    "rank",
+    "event_id",
+    "type",
+    "channel",
+    "employee_id",
+    "position",
+    "recorded_at",
+)
+
+
+def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    copy_new_rows(cursor, "timeline", _COLUMNS, [_row(event) for event in events])
+
+
+def _row(event: RecordedEvent) -> tuple[object, ...]:
+    data = event.data
+    record = data["corrected"] if event.type == "touchpoint.corrected.v1" else data
+    return (
+        event.customer_id,
+        event.occurred_at,
+        event.rank,
+        event.event_id,
+        event.type,
+        record.get("channel"),
+        data.get("employee_id"),
+        event.position,
+        event.recorded_at,
+    )
+
+
+TIMELINE = ReadModel(
+    name="timeline",
+    version="1",
+    tables=("timeline",),
+    definition=sql_beside(__file__, "table.sql"),
+    handles=HANDLES,
+    ignores=IGNORES,
+    apply=_apply,
+)
