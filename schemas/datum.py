@@ -74,7 +74,8 @@ def read_text(body: bytes, at: int) -> tuple[str, int]:
     return str(body[at:end], "utf-8"), end
 
 
-def _read_boolean(body: bytes, at: int) -> tuple[bool, int]:
+def read_boolean(body: bytes, at: int) -> tuple[bool, int]:
+    """A byte of 0 or 1; raises KeyError for any other."""
     return _BOOLEANS[body[at]], at + 1
 
 
@@ -189,7 +190,7 @@ def _reader_of_field(avro: Any) -> tuple[bool, Read]:
 
 _PRIMITIVES: dict[str, Read] = {
     "string": read_text,
-    "boolean": _read_boolean,
+    "boolean": read_boolean,
     "int": _read_int,
     "long": read_long,
     "double": read_double,
