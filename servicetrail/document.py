@@ -9,6 +9,7 @@ from typing import Any
 import typer.main
 from pydantic_core import PydanticUndefined
 
+from schemas import document as schemas_document
 from servicetrail.cli.main import app
 from servicetrail.settings import PREFIX, Settings
 
@@ -48,6 +49,7 @@ def commands_page() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "events.md": schemas_document.page,
     "settings.md": settings_page,
     "commands.md": commands_page,
 }

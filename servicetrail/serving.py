@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -53,7 +54,12 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-def serve(system: System, listener: socket.socket, started: Callable[[str], None]) -> None:
+def serve(
+    system: System,
+    listener: socket.socket,
+    projector: threading.Thread,
+    started: Callable[[str], None],
+) -> None:
     """Answer HTTP until SIGINT or SIGTERM, then finish the requests in flight and everything they
     queued.
 
@@ -71,6 +77,7 @@ def serve(system: System, listener: socket.socket, started: Callable[[str], None
             create_app(
                 committer=committer,
                 reads=system.reads,
+                projector_runs=projector.is_alive,
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,
                 max_request_events=settings.max_request_events,
@@ -85,6 +92,26 @@ def serve(system: System, listener: socket.socket, started: Callable[[str], None
         except KeyboardInterrupt:
             # How uvicorn hands on the signal that it stopped for.
             log.info("stopping")
+
+
+@contextmanager
+def projecting(system: System) -> Iterator[threading.Thread]:
+    """Keep the read models up to date in a thread; at the end, finish the batch in hand."""
+    runner = system.runner()
+
+    def run() -> None:
+        try:
+            runner.run()
+        except Exception:
+            log.exception("projector stopped")
+
+    thread = threading.Thread(target=run, name="projector")
+    thread.start()
+    try:
+        yield thread
+    finally:
+        runner.stop()
+        thread.join()
 
 
 def address_of(listener: socket.socket) -> str:

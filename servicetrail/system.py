@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
+from projections.registry import read_models
+from projections.runner import Progress, Runner
 from servicetrail.embedded import EmbeddedPostgres
 from servicetrail.settings import Settings
 
@@ -27,6 +30,15 @@ class System:
     """For answers to people: a statement that takes too long fails."""
     keyring: Keyring
     intake: Intake
+
+    def runner(self, on_progress: Callable[[Progress], None] | None = None) -> Runner:
+        """A runner of all read models; `on_progress` is called after each batch."""
+        return Runner(
+            self.datastore,
+            read_models(episode_gap=timedelta(days=self.settings.episode_gap_days)),
+            batch_size=self.settings.projection_batch_events,
+            on_progress=on_progress,
+        )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ def create_app(
     *,
     committer: GroupCommitter,
     reads: Datastore,
+    projector_runs: Callable[[], bool],
     access_token: str | None,
     max_request_bytes: int,
     max_request_events: int,
@@ -31,7 +33,8 @@ def create_app(
     """The application. Events go to `committer`, answers come from `reads`; both belong to the
     caller.
 
-    With an `access_token`, everything but `/health` asks for it.
+    `projector_runs` tells whether the read models are being kept up to date. With an
+    `access_token`, everything but `/health` asks for it.
     """
     app = FastAPI(
         title="Servicetrail",
@@ -44,7 +47,7 @@ def create_app(
         events.router(committer, max_bytes=max_request_bytes, max_events=max_request_events)
     )
     app.include_router(reading.router(reads))
-    app.include_router(health.router(reads))
+    app.include_router(health.router(reads, projector_runs))
     problems.install(app)
     app.add_middleware(RequestLog)
     if access_token is not None:

@@ -7,7 +7,6 @@ its own and is kept.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -134,18 +133,12 @@ def _message(
         body=body,
         content_type=content_type,
         attributes=found,
-        default_source=f"http:{address}",
-        default_id=_named_by_content(body, found),
+        # Whoever speaks HTTP can name its events; one without a name is rejected, and kept.
+        default_source="",
+        default_id="",
         default_time=now,
         origin={"http": address, **origin},
     )
-
-
-def _named_by_content(body: bytes, found: dict[str, str]) -> str:
-    """A name for a message that brings none: the same message sent again gets the same one."""
-    digest = hashlib.sha256(json.dumps(sorted(found.items())).encode())
-    digest.update(body)
-    return digest.hexdigest()[:32]
 
 
 def _header_value(raw: bytes) -> str:

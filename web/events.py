@@ -51,10 +51,8 @@ _EXAMPLE_RECEIPT = {
 class ReceiptOut(BaseModel):
     """What became of one event."""
 
-    source: str = Field(
-        description="The event's source; a name made from the sender's address if it had none"
-    )
-    id: str = Field(description="The event's id; a name made from its content if it had none")
+    source: str = Field(description="The event's source; empty if it had none")
+    id: str = Field(description="The event's id; empty if it had none")
     outcome: Literal["appended", "duplicate", "conflict", "parked", "rejected"]
     position: int | None = Field(description="Where the event stands in the ledger, if it does")
     reason: str | None = Field(

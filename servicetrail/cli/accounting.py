@@ -67,7 +67,8 @@ def show_account(system: System) -> None:
 def print_account(lines: list[Line], missing: list[Gap], wrong: list[Difference]) -> None:
     """The account as tables."""
     counts = [number(name.capitalize(), name) for name in ("received", *OUTCOMES)]
-    print_table([line._asdict() for line in lines], [column("Source", "source"), *counts])
+    source = column("Source", "source", lambda name: name or "(no source given)")
+    print_table([line._asdict() for line in lines], [source, *counts])
     if missing:
         bounds = [number("First", "first"), number("Last", "last")]
         print_table(

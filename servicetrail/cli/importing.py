@@ -14,12 +14,12 @@ from typing import Annotated, Any, BinaryIO, TextIO, cast
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from schemas.files import Unreadable, messages
 
 from ledger.candidates import Receipt
 from ledger.datastore import retry_on_loss
 from ledger.kept import parked_events
 from schemas import codec
+from schemas.files import UnreadableFile, messages_from
 from schemas.message import Message
 from servicetrail.cli.errors import NOT_ALL_TAKEN, USAGE, Fail
 from servicetrail.cli.output import err, out, printable
@@ -110,12 +110,13 @@ class Import:
                 return
             try:
                 with reading.opened(name) as stream:
-                    for batch in _batches(messages(stream, name), self._batch_events):
+                    messages = messages_from(stream, label_of(name))
+                    for batch in _batches(messages, self._batch_events):
                         self._take_batch(batch)
                         if stop:
                             return
-            except Unreadable as error:
-                self._unreadable.append(f"{name}: {error}")
+            except UnreadableFile as error:
+                self._unreadable.append(str(error))
 
     def finish(self) -> None:
         """See what of the parked has settled, and print the summary."""
@@ -168,7 +169,7 @@ class Reading:
         if name == STANDARD_INPUT:
             yield sys.stdin.buffer
             return
-        with self._progress.open(name, "rb", description=Path(name).name) as stream:
+        with self._progress.open(name, "rb", description=label_of(name)) as stream:
             yield cast("BinaryIO", stream)
 
 
@@ -220,6 +221,11 @@ def open_rejects(path: Path) -> TextIO:
         raise Fail(f"{path}: {error.strerror}; give --rejects a file that can be written") from None
 
 
+def label_of(name: str) -> str:
+    """What a file is called in receipts and in the sources of events that name none."""
+    return name if name == STANDARD_INPUT else Path(name).name
+
+
 def rejects_line(message: Message, receipt: Receipt) -> str:
     """A receipt and where its event stood, as one line of JSON; nothing of what the event says."""
     return (
@@ -232,14 +238,14 @@ def _batches(stream: Iterator[Message], size: int) -> Iterator[list[Message]]:
     raised.
     """
     batch: list[Message] = []
-    broken: Unreadable | None = None
+    broken: UnreadableFile | None = None
     try:
         for message in stream:
             batch.append(message)
             if len(batch) == size:
                 yield batch
                 batch = []
-    except Unreadable as error:
+    except UnreadableFile as error:
         broken = error
     if batch:
         yield batch

@@ -62,7 +62,7 @@ Since = Annotated[
     ),
 ]
 Start = Annotated[
-    datetime,
+    datetime | None,
     typer.Option(
         "--start",
         parser=_instant,

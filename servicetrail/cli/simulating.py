@@ -13,8 +13,10 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.progress import track
-from schemas.containers import write_container
 
+from schemas.catalogue import SHIPPED
+from schemas.containers import write_container
+from schemas.json_data import from_json
 from servicetrail.cli import options
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import err
@@ -57,7 +59,7 @@ def simulate_command(
     out: Annotated[
         str, typer.Option("--out", metavar="FILE", help="Where to write; - is standard output.")
     ] = "-",
-    start: options.Start = START,
+    start: options.Start = None,
     days: Annotated[
         int, typer.Option("--days", min=1, help="Over how many days the events spread.")
     ] = 90,
@@ -74,7 +76,7 @@ def simulate_command(
     simulated = simulate(
         events,
         seed,
-        start=start,
+        start=start or START,
         days=days,
         late=late,
         out_of_order=out_of_order,
@@ -86,9 +88,14 @@ def simulate_command(
     )
     with _output(out, format) as stream:
         if format is FileFormat.AVRO:
-            write_container(stream, shown)
+            write_container(stream, map(_typed, shown))
         else:
             _write_lines(stream, shown)
+
+
+def _typed(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with its data as the codec takes them, not as JSON has them."""
+    return {**event, "data": from_json(SHIPPED.by_type[event["type"]], event["data"])}
 
 
 def _write_lines(stream: BinaryIO, events: Iterable[dict[str, Any]]) -> None:
