@@ -1,7 +1,8 @@
 """Appending: the one way by which rows get into the ledger."""
 
 import io
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,19 @@ from ledger.sql import named_queries
 SHARDS = 64
 NO_SHARD = -1  # of what belongs to no customer: policies
 _SQL = named_queries(Path(__file__).with_name("rows.sql"))
+
+# COPY's binary format: every field is its length in four bytes (-1: NULL), then its value as the
+# server holds it. Less work than the text format on both sides, and nothing to escape.
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TRAILER = struct.pack("!h", -1)
 _COPY_CHUNK_BYTES = 1 << 20
-_NULL = r"\N"
-_BYTES = r"\\x"
-_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
-_ESCAPE = str.maketrans(_ESCAPES)
+_COLUMNS = 18
+_PLACE = struct.Struct("!hiqiq")  # number of columns, position, recorded_at
+_FIXED = struct.Struct("!iqiqi16sihi?")  # version, occurred_at, event id, shard, time assumed
+_BIGINT = struct.Struct("!iq")
+_LENGTH = struct.Struct("!i")
+_NULL = _LENGTH.pack(-1)
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class NewEvent(NamedTuple):
@@ -66,65 +75,65 @@ def append(cursor: PgCursor, events: Sequence[NewEvent]) -> Appended:
     and commit at once. Readers that listen on ``servicetrail_ledger`` wake up at the commit.
 
     Raises psycopg2's `UniqueViolation` when an event id, or the version of a stream, is there
-    already (`Datastore.transaction` makes it an `IntegrityError`), and `DataError` for text that
+    already (`Datastore.transaction` makes it an `IntegrityError`), and a `DataError` for text that
     PostgreSQL cannot hold (NUL, half of a surrogate pair).
     """
     if not events:
         raise ValueError("a batch holds at least one event")
-    lines = _copy_lines(events)
+    rows = _copy_rows(events)
     cursor.execute(_SQL["lock_head"])
     head = cursor.fetchone()
     if head is None:
         raise LookupError("ledger.head has lost its row")
     first_position, recorded_at = head[0] + 1, head[1]
-    stamp = f"\t{recorded_at.isoformat()}\t".encode()
-    placed = [b"%d%b%b" % (place, stamp, line) for place, line in enumerate(lines, first_position)]
-    cursor.copy_expert(_SQL["copy_events"], io.BytesIO(b"".join(placed)), _COPY_CHUNK_BYTES)
+    recorded = _microseconds(recorded_at)
+    placed = [
+        _PLACE.pack(_COLUMNS, 8, position, 8, recorded) + row
+        for position, row in enumerate(rows, first_position)
+    ]
+    data = io.BytesIO(b"".join((_COPY_HEADER, *placed, _COPY_TRAILER)))
+    cursor.copy_expert(_SQL["copy_events"], data, _COPY_CHUNK_BYTES)
     return Appended(first_position, recorded_at)
 
 
-def _copy_lines(events: Sequence[NewEvent]) -> list[bytes]:
-    """The events in COPY's text format, all columns but the first two, made before the lock."""
-    texts = "".join([_texts(event) for event in events])
-    if "\0" in texts:
-        raise DataError("PostgreSQL holds no NUL characters in text")
-    # Hardly ever there, so that one search over all texts is cheaper than an escape of each.
-    if any(special in texts for special in _ESCAPES):
-        events = [_escaped(event) for event in events]
+def _copy_rows(events: Iterable[NewEvent]) -> list[bytes]:
+    """The events in COPY's binary format, all columns but the first two, made before the lock."""
     try:
-        return [line.encode() for line in map(_copy_line, events)]
+        return [_copy_row(event) for event in events]
     except UnicodeEncodeError as error:
         raise DataError(f"PostgreSQL holds no half surrogate pairs in text: {error}") from error
 
 
-def _texts(event: NewEvent) -> str:
-    return (
-        f"{event.originator_id}{event.type}{event.customer_id}{event.source}{event.id}"
-        f"{event.correlation_id}{event.causation_id}"
-    )
-
-
-def _escaped(event: NewEvent) -> NewEvent:
-    return NewEvent._make(
-        value.translate(_ESCAPE) if isinstance(value, str) else value for value in event
-    )
-
-
-def _copy_line(event: NewEvent) -> str:
+def _copy_row(event: NewEvent) -> bytes:
     (
-        event_id, originator_id, originator_version, type_, customer_id, shard, source, id_,
-        occurred_at, time_assumed, sequence, correlation_id, causation_id,
-        fingerprint, facts, personal,
+        event_id, originator_id, version, type_, customer_id, shard, source, id_, occurred_at,
+        time_assumed, sequence, correlation_id, causation_id, fingerprint, facts, personal,
     ) = event  # fmt: skip
-    if occurred_at.tzinfo is not UTC:
-        occurred_at = occurred_at.astimezone(UTC)
-    occurred = occurred_at.replace(tzinfo=None).isoformat()  # twice as fast as with its zone
-    return (
-        f"{event_id}\t{originator_id}\t{originator_version}\t{type_}\t"
-        f"{_NULL if customer_id is None else customer_id}\t{shard}\t{source}\t{id_}\t"
-        f"{occurred}Z\t{time_assumed:d}\t{_NULL if sequence is None else sequence}\t"
-        f"{_NULL if correlation_id is None else correlation_id}\t"
-        f"{_NULL if causation_id is None else causation_id}\t"
-        f"{_BYTES}{fingerprint.hex()}\t{_BYTES}{facts.hex()}\t"
-        f"{_NULL if personal is None else _BYTES + personal.hex()}\n"
+    occurred = _microseconds(occurred_at)
+    identity = bytes.fromhex(event_id)
+    return b"".join(
+        (
+            _FIXED.pack(8, version, 8, occurred, 16, identity, 2, shard, 1, time_assumed),
+            _sized(originator_id.encode()),
+            _sized(type_.encode()),
+            _sized(source.encode()),
+            _sized(id_.encode()),
+            _sized(fingerprint),
+            _sized(facts),
+            _NULL if customer_id is None else _sized(customer_id.encode()),
+            _NULL if correlation_id is None else _sized(correlation_id.encode()),
+            _NULL if causation_id is None else _sized(causation_id.encode()),
+            _NULL if sequence is None else _BIGINT.pack(8, sequence),
+            _NULL if personal is None else _sized(personal),
+        )
     )
+
+
+def _sized(value: bytes) -> bytes:
+    return _LENGTH.pack(len(value)) + value
+
+
+def _microseconds(moment: datetime) -> int:
+    """A moment as PostgreSQL counts it: microseconds since 2000."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
