@@ -74,8 +74,9 @@ def _frozen(world: World, customer: Customer) -> Story:
 
 def _merged(world: World, customer: Customer, other: Customer) -> Story:
     """Two records turn out to be one person; now and then that turns out to be wrong."""
-    if other is customer:
+    if other is customer or customer.merged or other.merged:
         return
+    customer.merged = other.merged = True
     same = {"merged_customer_id": other.customer_id}
     _tell(world, "customer.merged.v1", customer, same)
     if world.happens(0.15):

@@ -36,6 +36,7 @@ class Customer:
     customer_id: str
     tier: Tier
     last_complaint: str | None = None
+    merged: bool = False  # known to be one person with another record
 
 
 class Customers:
