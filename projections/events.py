@@ -59,11 +59,3 @@ def recorded(events: Iterable[LedgerEvent]) -> list[RecordedEvent]:
 def _uuid_text(digits: str) -> str:
     """32 hex digits as PostgreSQL writes a uuid; str(UUID(digits)) costs five times as much."""
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def canonical(event: RecordedEvent) -> tuple[datetime, int, str]:
-    """The order of read models: by time; at one instant causes first; then by event id.
-
-    Never by position, so that rows do not depend on the order of arrival.
-    """
-    return event.occurred_at, event.rank, event.event_id

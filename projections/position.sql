@@ -29,3 +29,6 @@ SELECT min(position) FROM position WHERE name = ANY (%(names)s)
 
 -- name: standing
 SELECT position, recorded_at FROM position WHERE name = ANY (%(names)s) ORDER BY position LIMIT 1
+
+-- name: all
+SELECT name, version, position, recorded_at FROM position ORDER BY name

@@ -149,7 +149,8 @@ class Runner:
         """Apply everything there is, and give the position reached. `prepare` comes first."""
         while self.step():
             pass
-        return self.position()
+        reached: int = self.position()
+        return reached
 
     @retry_on_loss
     def position(self) -> int:

@@ -13,7 +13,7 @@ from schemas.codec import to_json
 HANDLES = frozenset(type_ for type_ in EVENT_TYPES if type_.startswith("complaint."))
 IGNORES = frozenset(EVENT_TYPES) - HANDLES
 
-_COLUMNS = frozenset(Step._fields)
+_COLUMNS = frozenset(Step._fields) - {"severity", "outcome"}
 
 
 def _fact_of(event: RecordedEvent) -> Step:

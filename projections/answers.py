@@ -1,0 +1,144 @@
+"""What every question to the read models gets back, and the snapshot that it is asked in."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as PgCursor
+
+from ledger.datastore import Datastore
+from ledger.sql import named_queries
+
+METRIC_VERSION = 1
+"""Version of the definitions by which figures are computed (docs/reference/metrics.md)."""
+
+LARGEST_PAGE = 1_000
+
+_SQL = named_queries(Path(__file__).with_name("position.sql"))
+
+
+class BadToken(ValueError):
+    """A `next` that this program did not give out, or gave out for another question."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows, and what they were computed from.
+
+    `position`: from all events up to it; `known_at`: when that one was recorded (None before the
+    first). `as_of`: nothing that happened later counts. `next` asks for the rows that follow.
+    """
+
+    position: int
+    as_of: datetime
+    known_at: datetime | None
+    metric_version: int
+    rows: list[dict[str, Any]]
+    next: str | None = None
+
+
+@contextmanager
+def snapshot(datastore: Datastore, schema: str = "read") -> Iterator[PgCursor]:
+    """A cursor that sees one state of the read models in `schema`, rows and position alike.
+
+    Raises the errors of `eventsourcing.persistence`.
+    """
+    with datastore.transaction() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Compiling a plan takes longer than any of these questions.
+        cursor.execute(
+            sql.SQL("SET LOCAL jit TO off; SET LOCAL search_path TO {}").format(
+                sql.Identifier(schema)
+            )
+        )
+        yield cursor
+
+
+def answer(
+    cursor: PgCursor,
+    models: Sequence[str],
+    as_of: datetime,
+    rows: list[dict[str, Any]],
+    next_: str | None = None,
+) -> Answer:
+    """Rows of the read models named, with the position of the one that is furthest behind."""
+    cursor.execute(_SQL["standing"], {"names": list(models)})
+    position, known_at = cursor.fetchone() or (0, None)
+    return Answer(position, as_of, known_at, METRIC_VERSION, rows, next_)
+
+
+def standing(cursor: PgCursor) -> list[dict[str, Any]]:
+    """Where each read model stands: `name`, `version`, `position`, `recorded_at` of that position."""
+    return fetch(cursor, _SQL["all"], {})
+
+
+def fetch(cursor: PgCursor, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All rows of a statement, as dicts by column name."""
+    cursor.execute(statement, parameters)
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which rows of a long list are wanted: `limit` of them, those after the key `after`.
+
+    All pages of a list speak of the instant that the first one was asked for: `as_of`.
+    """
+
+    limit: int
+    as_of: datetime
+    after: Sequence[Any] | None
+
+
+def page(question: str, limit: int, as_of: datetime, token: str | None) -> Page:
+    """The page that a token of `next` stands for, or the first page.
+
+    Raises ValueError for a limit outside 1 to LARGEST_PAGE, BadToken for a token that is not one
+    of `question`'s.
+    """
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise ValueError(f"limit must be from 1 to {LARGEST_PAGE}")
+    if token is None:
+        return Page(limit, as_of, None)
+    try:
+        asked, first_as_of, after = json.loads(base64.urlsafe_b64decode(token.encode()))
+        if asked != question or not isinstance(after, list):
+            raise BadToken(f"this token does not belong to {question}")
+        return Page(limit, datetime.fromisoformat(first_as_of), after)
+    except (binascii.Error, UnicodeError, TypeError, ValueError) as error:
+        raise BadToken("this is not a token of a former answer") from error
+
+
+def cut(
+    question: str, page_: Page, rows: list[dict[str, Any]], key: Sequence[str]
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of a page, asked for with one more than its limit, and the token of the next page.
+
+    `key` are the columns that order the list.
+    """
+    if len(rows) <= page_.limit:
+        return rows, None
+    rows = rows[: page_.limit]
+    after = [_token_value(rows[-1][name]) for name in key]
+    token = json.dumps([question, page_.as_of.isoformat(), after], separators=(",", ":"))
+    return rows, base64.urlsafe_b64encode(token.encode()).decode()
+
+
+def _token_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def window(from_: datetime | None, to: datetime | None) -> dict[str, str]:
+    """The parameters `from` and `to` of a half-open window in time; None leaves a side open."""
+    return {
+        "from": "-infinity" if from_ is None else from_.isoformat(),
+        "to": "infinity" if to is None else to.isoformat(),
+    }

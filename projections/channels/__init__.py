@@ -1,0 +1,1 @@
+"""Channels compared, from the tables of the other read models."""

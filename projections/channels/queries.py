@@ -1,0 +1,35 @@
+"""Answers how channels compare."""
+
+from datetime import datetime
+from pathlib import Path
+
+from psycopg2.extensions import cursor as PgCursor
+
+from ledger.sql import named_queries
+from projections.answers import Answer, answer, fetch, window
+from projections.promises.queries import JUDGED
+
+_CHANNELS = named_queries(Path(__file__).with_name("queries.sql"))["channels"].replace(
+    "{judged}", JUDGED
+)
+_READ_MODELS = ("conversations", "promises", "complaints", "feedback")
+
+
+def channels(
+    cursor: PgCursor,
+    *,
+    as_of: datetime,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+) -> Answer:
+    """What each channel did in [from_, to), as of an instant, by name of the channel.
+
+    In the window are touchpoints and feedback that happened in it, conversations and waits that
+    began in it (on the channel of the touchpoint that opened, or waited), promises due in it and
+    complaints raised in it. Rows have the names of METRICS, "channel rows"; those that are not
+    computed yet (`first_response_km_…`, `cost`, `cost_per_resolved`, `first_contact_resolution`,
+    `adjusted_…`, `comparable`, `reversed_by_adjustment`) are null. `feedback_mean` is over scores as
+    they were given, `abandoned` counts touchpoints.
+    """
+    rows = fetch(cursor, _CHANNELS, {"as_of": as_of, **window(from_, to)})
+    return answer(cursor, _READ_MODELS, as_of, rows)

@@ -1,0 +1,109 @@
+"""Answers how long customers waited, and who is waiting."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from psycopg2.extensions import cursor as PgCursor
+
+from ledger.sql import named_queries
+from projections.answers import Answer, answer, cut, fetch, page, window
+from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
+
+_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+
+# An answered wait belongs to who answered it, one still open to who was asked.
+_DIMENSIONS = {
+    "channel": ("channel", "channel"),
+    "topic": ("topic", "topic"),
+    "team": (
+        "team",
+        "CASE WHEN ended_at <= %(as_of)s THEN coalesce(answered_team, team) ELSE team END",
+    ),
+    "department": (
+        "department",
+        "CASE WHEN ended_at <= %(as_of)s THEN coalesce(answered_department, department)"
+        " ELSE department END",
+    ),
+    "employee": ("employee_id", "CASE WHEN ended_at <= %(as_of)s THEN employee_id END"),
+    "month": ("month", "to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM')"),
+}
+DIMENSIONS = tuple(_DIMENSIONS)
+"""By what response times can be grouped, one or several at once."""
+
+
+class UnknownMetric(ValueError):
+    """Response times have no such metric."""
+
+
+class UnknownDimension(ValueError):
+    """Response times cannot be grouped by that."""
+
+
+def response_times(
+    cursor: PgCursor,
+    *,
+    as_of: datetime,
+    metric: str = FIRST_RESPONSE,
+    by: Sequence[str] = ("channel",),
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    channel: str | None = None,
+) -> Answer:
+    """How long customers waited whose wait began in [from_, to), in calendar time, by group.
+
+    `metric` is one of METRICS, `by` one or more of DIMENSIONS. Rows, ordered by group: a column for
+    each of `by` (`employee_id` for employee, `month` as YYYY-MM in UTC; null where it is not
+    known), `metric`, `answered`, `waiting`, and over the answered `median_seconds`, `p90_seconds`,
+    `p99_seconds` (interpolated, null if none is answered).
+
+    Raises UnknownMetric and UnknownDimension.
+    """
+    _check_metric(metric)
+    if not by or len(set(by)) < len(by) or not set(by) <= _DIMENSIONS.keys():
+        raise UnknownDimension(f"group by one or more of {', '.join(DIMENSIONS)}, each once")
+    columns = [_DIMENSIONS[dimension] for dimension in by]
+    statement = (
+        _SQL["response_times"]
+        .replace("{dimensions}", ", ".join(f"{term} AS {name}" for name, term in columns))
+        .replace("{names}", ", ".join(name for name, _ in columns))
+    )
+    parameters = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
+    return answer(cursor, ["conversations"], as_of, fetch(cursor, statement, parameters))
+
+
+def waiting(
+    cursor: PgCursor,
+    *,
+    as_of: datetime,
+    metric: str = NEXT_REPLY,
+    channel: str | None = None,
+    limit: int = 100,
+    token: str | None = None,
+) -> Answer:
+    """Who waits at `as_of`, the longest first.
+
+    Rows: `conversation_id`, `customer_id`, `channel`, `topic`, `team`, `department`, `started_at`,
+    `waiting_seconds`, `event_id` (the touchpoint that waits).
+
+    Raises UnknownMetric, ValueError for a limit outside 1 to 1,000, and BadToken.
+    """
+    _check_metric(metric)
+    wanted = page("waiting", limit, as_of, token)
+    after_time, after_event = wanted.after or (None, None)
+    parameters = {
+        "as_of": wanted.as_of,
+        "metric": metric,
+        "channel": channel,
+        "after_time": after_time,
+        "after_event": after_event,
+        "rows": limit + 1,
+    }
+    found = fetch(cursor, _SQL["waiting"], parameters)
+    rows, next_ = cut("waiting", wanted, found, ("started_at", "event_id"))
+    return answer(cursor, ["conversations"], wanted.as_of, rows, next_)
+
+
+def _check_metric(metric: str) -> None:
+    if metric not in METRICS:
+        raise UnknownMetric(f"metric must be one of {', '.join(METRICS)}")

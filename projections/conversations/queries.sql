@@ -1,0 +1,35 @@
+-- name: response_times
+WITH waits AS (
+    SELECT {dimensions},
+        CASE WHEN ended_at <= %(as_of)s THEN extract(epoch FROM ended_at - started_at)::float8 END AS seconds
+    FROM intervals
+    WHERE metric = %(metric)s
+        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+        AND started_at >= %(from)s AND started_at < %(to)s
+        AND channel = coalesce(%(channel)s, channel)
+), figures AS (
+    SELECT {names},
+        count(seconds) AS answered,
+        count(*) - count(seconds) AS waiting,
+        percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY seconds) AS percentiles
+    FROM waits
+    GROUP BY {names}
+)
+SELECT {names}, %(metric)s AS metric, answered, waiting,
+    percentiles[1] AS median_seconds, percentiles[2] AS p90_seconds, percentiles[3] AS p99_seconds
+FROM figures
+ORDER BY {names}
+
+-- name: waiting
+SELECT conversation_id, customer_id, channel, topic, team, department, started_at,
+    extract(epoch FROM %(as_of)s - started_at)::float8 AS waiting_seconds,
+    started_by AS event_id
+FROM intervals
+WHERE metric = %(metric)s
+    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+    AND (ended_at IS NULL OR ended_at > %(as_of)s)
+    AND channel = coalesce(%(channel)s, channel)
+    AND (%(after_time)s::timestamptz IS NULL
+        OR (started_at, started_by) > (%(after_time)s, %(after_event)s::uuid))
+ORDER BY started_at, started_by
+LIMIT %(rows)s

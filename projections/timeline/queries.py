@@ -1,0 +1,81 @@
+"""Answers what happened with a customer."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extensions import cursor as PgCursor
+
+from ledger.sql import named_queries
+from projections.answers import Answer, answer, cut, fetch, page
+from projections.timeline.sentences import sentence
+from schemas.codec import decode, pii_fields, to_json
+
+_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_KEY = ("occurred_at", "rank", "event_id")
+_HIDDEN = ("rank", "event_id", "fingerprint", "facts")
+
+
+def timeline(
+    cursor: PgCursor,
+    customer_id: str,
+    *,
+    as_of: datetime,
+    known_at: datetime | int | None = None,
+    limit: int = 100,
+    token: str | None = None,
+) -> Answer:
+    """Everything that happened with a customer up to `as_of`, in the order in which it happened.
+
+    `known_at` leaves out what was recorded later than that instant, or behind that position. Rows:
+    `position`, `occurred_at`, `recorded_at`, `source`, `id`, `type`, `channel`, `employee_id`,
+    `summary` (a sentence without personal data), `data` (the event's fields as JSON has them,
+    without personal ones).
+
+    Raises ValueError for a limit outside 1 to 1,000 and BadToken.
+    """
+    wanted = page("timeline", limit, as_of, token)
+    after_time, after_rank, after_event = wanted.after or (None, None, None)
+    position = known_at if isinstance(known_at, int) else None
+    found = fetch(
+        cursor,
+        _SQL["timeline"],
+        {
+            "customer_id": customer_id,
+            "as_of": wanted.as_of,
+            "known_position": position,
+            "known_time": known_at if isinstance(known_at, datetime) else None,
+            "after_time": after_time,
+            "after_rank": after_rank,
+            "after_event": after_event,
+            "rows": limit + 1,
+        },
+    )
+    rows, next_ = cut("timeline", wanted, found, _KEY)
+    told = answer(cursor, ["timeline"], wanted.as_of, [_told(row) for row in rows], next_)
+    if position is not None and position < told.position:
+        return replace(told, position=position)
+    return told
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    data = decode(bytes(row["fingerprint"]), bytes(row["facts"]))
+    shown = {name: value for name, value in row.items() if name not in _HIDDEN}
+    return shown | {
+        "summary": sentence(row["type"], data),
+        "data": without_personal(row["type"], to_json(row["type"], data)),
+    }
+
+
+def without_personal(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of an event without the fields that its schema marks as personal."""
+    kept = dict(data)
+    for path in pii_fields(event_type):
+        outer, _, inner = path.rpartition(".")
+        if not outer:
+            kept.pop(inner, None)
+        elif kept.get(outer) is not None:
+            kept[outer] = {name: value for name, value in kept[outer].items() if name != inner}
+    return kept

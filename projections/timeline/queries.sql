@@ -1,0 +1,18 @@
+-- name: timeline
+WITH wanted AS (
+    SELECT * FROM timeline
+    WHERE customer_id = %(customer_id)s
+        AND occurred_at <= %(as_of)s
+        AND position <= coalesce(%(known_position)s, position)
+        AND recorded_at <= coalesce(%(known_time)s, recorded_at)
+        AND (%(after_time)s::timestamptz IS NULL OR (occurred_at, rank, event_id)
+            > (%(after_time)s, %(after_rank)s, %(after_event)s::uuid))
+    ORDER BY occurred_at, rank, event_id
+    LIMIT %(rows)s
+)
+SELECT
+    w.position, w.occurred_at, w.recorded_at, e.source, e.id, w.type, w.channel, w.employee_id,
+    w.rank, w.event_id, e.fingerprint, e.facts
+FROM wanted AS w
+JOIN ledger.events AS e ON e.position = w.position
+ORDER BY w.occurred_at, w.rank, w.event_id
