@@ -1,7 +1,7 @@
 """The account: for each source and period, what was received and what became of it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,19 +13,6 @@ from ledger.sql import named_queries
 
 _SQL = named_queries(Path(__file__).with_name("account.sql"))
 OUTCOMES = ("appended", "duplicate", "conflict", "parked", "rejected")
-
-
-class Entry(NamedTuple):
-    """A change of the account: one input of a source, received then, moved to an outcome.
-
-    `moved` is 1 for an input that came (or settled into the outcome), -1 for the outcome it left.
-    """
-
-    received_at: datetime
-    source: str
-    outcome: str
-    moved: int
-    received: int
 
 
 class Line(NamedTuple):
@@ -57,13 +44,26 @@ class Difference(NamedTuple):
     found: int
 
 
-def enter(cursor: PgCursor, entries: Iterable[Entry]) -> None:
-    """Write a batch's entries, summed by source and time of receipt."""
+def enter(
+    cursor: PgCursor,
+    now: datetime,
+    outcomes: Mapping[tuple[str, str], int],
+    settled: Iterable[tuple[datetime, str, str]],
+) -> None:
+    """Write a batch into the account.
+
+    `outcomes` counts what came, by (source, outcome). `settled` are parked inputs that ended
+    otherwise now: (time of receipt, source, outcome).
+    """
     sums: dict[tuple[datetime, str], Counter[str]] = {}
-    for entry in entries:
-        counts = sums.setdefault((entry.received_at, entry.source), Counter())
-        counts["received"] += entry.received
-        counts[entry.outcome] += entry.moved
+    for (source, outcome), count in outcomes.items():
+        counts = sums.setdefault((now, source), Counter())
+        counts["received"] += count
+        counts[outcome] += count
+    for received_at, source, outcome in settled:
+        counts = sums.setdefault((received_at, source), Counter())
+        counts["parked"] -= 1
+        counts[outcome] += 1
     execute_values(
         cursor,
         _SQL["enter"],

@@ -113,7 +113,16 @@ class Intake:
                 cursor.execute(_SQL["lock_head"])
             self._check_not_overtaken(cursor, decisions, snapshot)
             self._keep(cursor, candidates, decisions, now)
-            account.enter(cursor, _entries(candidates, decisions, now))
+            account.enter(
+                cursor,
+                now,
+                outcomes=Counter([(c.source, c.outcome) for c in candidates]),
+                settled=[
+                    (waited.first_seen, waited.source, candidate.outcome)
+                    for candidate in [c for c, _ in decisions.appended] + decisions.refused
+                    if (waited := candidate.parked) is not None
+                ],
+            )
 
     def _seal(self, appended: Sequence[tuple[Candidate, Fact]]) -> list[NewEvent]:
         subjects = {
@@ -201,15 +210,3 @@ class Intake:
                 _SQL["duplicates"],
                 [(*key, times, now, now) for key, times in sorted(duplicates.items())],
             )
-
-
-def _entries(
-    candidates: Sequence[Candidate], decisions: Decisions, now: datetime
-) -> list[account.Entry]:
-    """The account of a batch: what came, and what left the queue."""
-    entries = [account.Entry(now, c.source, c.outcome, 1, 1) for c in candidates]
-    for candidate in [c for c, _ in decisions.appended] + decisions.refused:
-        if (waited := candidate.parked) is not None:
-            entries.append(account.Entry(waited.first_seen, waited.source, "parked", -1, 0))
-            entries.append(account.Entry(waited.first_seen, waited.source, candidate.outcome, 1, 0))
-    return entries

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as PgCursor
 from psycopg2.extras import Json, execute_values
 
 from ledger.keys import DataKey, Keyring, customer_subject
-from ledger.sql import named_queries
+from ledger.sql import named_queries, text_array
 from schemas.message import Message
 
 _SQL = named_queries(Path(__file__).with_name("kept.sql"))
@@ -66,7 +66,7 @@ def keep(cursor: PgCursor, keyring: Keyring, inputs: Sequence[Kept], now: dateti
 
 def parked_of(cursor: PgCursor, stream_ids: Iterable[str]) -> dict[str, list[Parked]]:
     """What is parked of each of the streams, in the order in which it waits."""
-    cursor.execute(_SQL["parked_of"], {"stream_ids": list(stream_ids)})
+    cursor.execute(_SQL["parked_of"], {"stream_ids": text_array(stream_ids)})
     queues: dict[str, list[Parked]] = {}
     for row in cursor.fetchall():
         parked = Parked._make(row)
@@ -76,7 +76,7 @@ def parked_of(cursor: PgCursor, stream_ids: Iterable[str]) -> dict[str, list[Par
 
 def parked_events(cursor: PgCursor, event_ids: Iterable[str]) -> dict[str, Parked]:
     """Which of the events are parked, by event id."""
-    cursor.execute(_SQL["parked_events"], {"event_ids": list(event_ids)})
+    cursor.execute(_SQL["parked_events"], {"event_ids": text_array(event_ids)})
     return {row[1]: Parked._make(row) for row in cursor.fetchall()}
 
 
@@ -121,7 +121,7 @@ def _why(kept: Kept) -> dict[str, str | None]:
 
 def _find_again(cursor: PgCursor, keyring: Keyring, inputs: Sequence[Kept]) -> dict[int, int]:
     """Index of each input that is kept already in the same state → its kept id."""
-    cursor.execute(_SQL["same_event"], {"event_ids": [kept.event_id for kept in inputs]})
+    cursor.execute(_SQL["same_event"], {"event_ids": text_array(kept.event_id for kept in inputs)})
     candidates: dict[tuple[str, str], list[int]] = {}
     for kept_id, event_id, state in cursor.fetchall():
         candidates.setdefault((event_id, state), []).append(kept_id)

@@ -21,7 +21,7 @@ WHERE kept.kept_id = again.kept_id
 -- name: parked_of
 SELECT kept_id, replace(event_id::text, '-', ''), originator_id, waits_for, source, first_seen
 FROM intake.kept
-WHERE state = 'parked' AND originator_id = ANY (%(stream_ids)s)
+WHERE state = 'parked' AND originator_id = ANY (%(stream_ids)s::text[])
 ORDER BY kept_id
 
 -- name: parked_events

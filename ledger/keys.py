@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg2.extensions import cursor as PgCursor
 
 from ledger.datastore import Datastore
-from ledger.sql import named_queries
+from ledger.sql import named_queries, text_array
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -140,7 +140,7 @@ class Keyring:
             cursor.execute(
                 _SQL["make"],
                 {
-                    "subjects": missing,
+                    "subjects": text_array(missing),
                     "wrapped": [self._master.wrap(s, os.urandom(KEY_BYTES)) for s in missing],
                     "master_key": self._master.name,
                 },
@@ -157,7 +157,7 @@ class Keyring:
         return {s: key for s, key in found.items() if key is not None}
 
     def _read(self, cursor: PgCursor, subjects: list[str]) -> dict[str, DataKey | None]:
-        cursor.execute(_SQL["read"], {"subjects": subjects})
+        cursor.execute(_SQL["read"], {"subjects": text_array(subjects)})
         return {
             subject: None
             if wrapped is None

@@ -5,4 +5,4 @@ FROM unnest(%(subjects)s::text[], %(wrapped)s::bytea[]) AS new (subject, wrapped
 ON CONFLICT (subject) DO NOTHING
 
 -- name: read
-SELECT subject, wrapped FROM ledger.keys WHERE subject = ANY (%(subjects)s)
+SELECT subject, wrapped FROM ledger.keys WHERE subject = ANY (%(subjects)s::text[])

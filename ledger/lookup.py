@@ -14,7 +14,7 @@ from ledger.candidates import Candidate
 from ledger.deciding import Queue, Snapshot
 from ledger.keys import Keyring, customer_subject
 from ledger.recorded import Recorded
-from ledger.sql import named_queries
+from ledger.sql import named_queries, text_array
 from schemas import codec
 from schemas.event import Event
 
@@ -64,7 +64,7 @@ class LookUp:
         )
 
     def _recorded(self, cursor: PgCursor, event_ids: Sequence[str]) -> dict[str, Recorded]:
-        cursor.execute(_SQL["recorded"], {"event_ids": list(event_ids)})
+        cursor.execute(_SQL["recorded"], {"event_ids": text_array(event_ids)})
         rows = cursor.fetchall()
         if not rows:
             return {}
@@ -102,7 +102,7 @@ class LookUp:
             (decided if ruled else continued).add(event.stream_id)
         streams: dict[str, Stream] = {}
         if decided:
-            cursor.execute(_SQL["streams"], {"stream_ids": list(decided)})
+            cursor.execute(_SQL["streams"], {"stream_ids": text_array(decided)})
             for stream_id, version, type_, customer_id, at, fingerprint, facts in cursor.fetchall():
                 data = codec.decode(bytes(fingerprint), bytes(facts))
                 fact = EVENT_TYPES[type_](stream_id, version, at, customer_id, data)
@@ -110,7 +110,7 @@ class LookUp:
                 assert stream is not None
                 streams[stream_id] = stream
         if continued:
-            cursor.execute(_SQL["heads"], {"stream_ids": list(continued)})
+            cursor.execute(_SQL["heads"], {"stream_ids": text_array(continued)})
             for stream_id, version, customer_id, at in cursor.fetchall():
                 streams[stream_id] = Stream.resumed(stream_id, version, at, customer_id)
         return streams
@@ -150,11 +150,11 @@ def seen(cursor: PgCursor) -> tuple[int, int]:
 
 def advanced(cursor: PgCursor, stream_ids: Collection[str], position: int) -> bool:
     """Whether any of the streams has an event after the position."""
-    cursor.execute(_SQL["advanced"], {"stream_ids": list(stream_ids), "position": position})
+    cursor.execute(_SQL["advanced"], {"stream_ids": text_array(stream_ids), "position": position})
     return cursor.fetchone() is not None
 
 
 def parked_since(cursor: PgCursor, stream_ids: Collection[str], kept_id: int) -> bool:
     """Whether anything of the streams was parked after the kept id."""
-    cursor.execute(_SQL["parked_since"], {"stream_ids": list(stream_ids), "kept_id": kept_id})
+    cursor.execute(_SQL["parked_since"], {"stream_ids": text_array(stream_ids), "kept_id": kept_id})
     return cursor.fetchone() is not None

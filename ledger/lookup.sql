@@ -13,12 +13,12 @@ WHERE event_id = ANY (%(event_ids)s::uuid[])
 -- name: streams
 SELECT originator_id, originator_version, type, customer_id, occurred_at, fingerprint, facts
 FROM ledger.events
-WHERE originator_id = ANY (%(stream_ids)s)
+WHERE originator_id = ANY (%(stream_ids)s::text[])
 ORDER BY originator_id, originator_version
 
 -- name: heads
 SELECT last.originator_id, last.originator_version, last.customer_id, last.occurred_at
-FROM unnest(%(stream_ids)s) AS wanted (originator_id)
+FROM unnest(%(stream_ids)s::text[]) AS wanted (originator_id)
 CROSS JOIN LATERAL (
     SELECT * FROM ledger.events AS e
     WHERE e.originator_id = wanted.originator_id
@@ -28,10 +28,10 @@ CROSS JOIN LATERAL (
 
 -- name: advanced
 SELECT 1 FROM ledger.events
-WHERE originator_id = ANY (%(stream_ids)s) AND position > %(position)s
+WHERE originator_id = ANY (%(stream_ids)s::text[]) AND position > %(position)s
 LIMIT 1
 
 -- name: parked_since
 SELECT 1 FROM intake.kept
-WHERE state = 'parked' AND originator_id = ANY (%(stream_ids)s) AND kept_id > %(kept_id)s
+WHERE state = 'parked' AND originator_id = ANY (%(stream_ids)s::text[]) AND kept_id > %(kept_id)s
 LIMIT 1
