@@ -63,29 +63,39 @@ class _Comparison:
         self.writer_names = writer_names
         self.reader_names = reader_names
         self.found: list[tuple[str, str]] = []
-        self._compared: set[tuple[int, int]] = set()
+        self._under_way: set[tuple[int, int]] = set()
 
     def compare(self, writer: Any, reader: Any, path: str) -> None:
         writer = _resolved(writer, self.writer_names)
         reader = _resolved(reader, self.reader_names)
-        if isinstance(writer, dict) and isinstance(reader, dict):
-            pair = (id(writer), id(reader))
-            if pair in self._compared:  # a record that contains itself
-                return
-            self._compared.add(pair)
+        pair = (id(writer), id(reader))
+        if pair in self._under_way:  # a record that contains itself
+            return
+        self._under_way.add(pair)
         if isinstance(writer, list):
             for branch in writer:
                 self.compare(branch, reader, path)
         elif isinstance(reader, list):
-            if not any(self._fits(writer, branch) for branch in reader):
-                self._report(path, f"{_kind(writer)} is none of {_kind(reader)}")
+            self._compare_with_union(writer, reader, path)
         else:
             self._compare_single(writer, reader, path)
+        self._under_way.discard(pair)
+
+    def _compare_with_union(self, writer: Any, reader: list[Any], path: str) -> None:
+        if any(self._fits(writer, branch) for branch in reader):
+            return
+        kinds = [_kind(_resolved(branch, self.reader_names)) for branch in reader]
+        if kinds.count(_kind(writer)) == 1:  # what is wrong with this one says more
+            self.compare(writer, reader[kinds.index(_kind(writer))], path)
+        else:
+            self._report(path, f"{_kind(writer)} is none of {_kind(reader)}")
 
     def _fits(self, writer: Any, reader: Any) -> bool:
-        trial = _Comparison(self.writer_names, self.reader_names)
-        trial.compare(writer, reader, "")
-        return not trial.found
+        before = len(self.found)
+        self.compare(writer, reader, "")
+        fits = len(self.found) == before
+        del self.found[before:]
+        return fits
 
     def _compare_single(self, writer: Any, reader: Any, path: str) -> None:
         kind, reader_kind = _kind(writer), _kind(reader)

@@ -54,26 +54,29 @@ def _look(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
     return first, cast(BinaryIO, BufferedReader(_Ahead(first, stream), 128 * 1024))
 
 
-def messages_in(path: str) -> Iterator[Message]:
+def messages_in(path: str, received_at: datetime | None = None) -> Iterator[Message]:
     """The messages of the file at `path`; `-` is standard input. See `messages_from`.
 
     Raises OSError if the file cannot be opened.
     """
     if path == "-":
-        yield from messages_from(sys.stdin.buffer, "-")
+        yield from messages_from(sys.stdin.buffer, "-", received_at)
     else:
         with Path(path).open("rb") as stream:
-            yield from messages_from(stream, Path(path).name)
+            yield from messages_from(stream, Path(path).name, received_at)
 
 
-def messages_from(stream: BinaryIO, name: str) -> Iterator[Message]:
+def messages_from(
+    stream: BinaryIO, name: str, received_at: datetime | None = None
+) -> Iterator[Message]:
     """The messages of an open file, in their order.
 
+    `received_at` (aware; now if not given) stands for the time of events that have none.
     Messages that name no source or id get `file:NAME` and `line N` or `row N`, so that the same
     file read again holds the same events. Raises `UnreadableFile` when the rest of the file cannot
     be read, after the messages that could be.
     """
-    received_at = datetime.now(UTC)
+    received_at = received_at or datetime.now(UTC)
     first, stream = _look(stream, len(_GZIP_MAGIC))
     if first == _GZIP_MAGIC:
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))

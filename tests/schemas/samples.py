@@ -65,9 +65,9 @@ def message(
     )
 
 
-def structured(data: Any, event_type: str = "touchpoint.recorded.v1", **attributes: Any) -> Message:
+def structured(data: Any, type: str | None = ATTRIBUTES["type"], **attributes: Any) -> Message:  # noqa: A002
     """A structured CloudEvent with JSON data; attributes that are None are left out."""
-    event = {**ATTRIBUTES, "type": event_type, **attributes, "data": data}
+    event = {**ATTRIBUTES, "type": type, **attributes, "data": data}
     given = {name: value for name, value in event.items() if value is not None}
     return message(json.dumps(given).encode(), "application/cloudevents+json")
 
