@@ -8,7 +8,7 @@ sealed with it unreadable, wherever copies of it lie.
 import base64
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -125,7 +125,7 @@ class Keyring:
         self._lock = Lock()
 
     def for_sealing(self, subjects: Iterable[str]) -> Mapping[str, DataKey]:
-        """A key for each subject. Keys that are not there yet are made and committed at once.
+        """A key for each subject. Those not there yet are made, in a transaction of their own.
 
         A subject whose key was destroyed gets a key that nobody keeps: what is sealed with it
         is lost, as it must be.
@@ -133,19 +133,14 @@ class Keyring:
         wanted = set(subjects)
         with self._lock:
             keys = {s: key for s in wanted if (key := self._cache.get(s)) is not None}
-        missing = sorted(wanted - keys.keys())
-        if not missing:
+        unknown = wanted - keys.keys()
+        if not unknown:
             return keys
         with self._datastore.transaction() as cursor:
-            cursor.execute(
-                _SQL["make"],
-                {
-                    "subjects": text_array(missing),
-                    "wrapped": [self._master.wrap(s, os.urandom(KEY_BYTES)) for s in missing],
-                    "master_key": self._master.name,
-                },
-            )
-            found = self._read(cursor, missing)
+            found = self._read(cursor, unknown)
+            if missing := unknown - found.keys():
+                self._make(cursor, sorted(missing))
+                found |= self._read(cursor, missing)
         with self._lock:
             self._cache.update({s: key for s, key in found.items() if key is not None})
         return keys | {s: key or DataKey(os.urandom(KEY_BYTES)) for s, key in found.items()}
@@ -153,10 +148,23 @@ class Keyring:
     def for_opening(self, cursor: PgCursor, subjects: Iterable[str]) -> Mapping[str, DataKey]:
         """The keys that exist now, read from the database every time, so that an erasure counts
         at once. Subjects without a key, or with a destroyed one, are left out."""
-        found = self._read(cursor, sorted(set(subjects)))
+        found = self._read(cursor, set(subjects))
         return {s: key for s, key in found.items() if key is not None}
 
-    def _read(self, cursor: PgCursor, subjects: list[str]) -> dict[str, DataKey | None]:
+    def _make(self, cursor: PgCursor, subjects: Sequence[str]) -> None:
+        # Need not wait for the disk: the transaction that writes what is sealed with these keys
+        # commits later, and does not become durable before everything that was committed earlier.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(
+            _SQL["make"],
+            {
+                "subjects": text_array(subjects),
+                "wrapped": [self._master.wrap(s, os.urandom(KEY_BYTES)) for s in subjects],
+                "master_key": self._master.name,
+            },
+        )
+
+    def _read(self, cursor: PgCursor, subjects: Set[str]) -> dict[str, DataKey | None]:
         cursor.execute(_SQL["read"], {"subjects": text_array(subjects)})
         return {
             subject: None
