@@ -95,7 +95,8 @@ def _life(
     if world.happens(channel.promises_kept):
         exactly = world.happens(0.01)
         earliest = max(world.now, made_at + (due_at - made_at) // 5)
-        yield due_at if exactly else between(rng, earliest, max(earliest, due_at))
+        latest = max(earliest, due_at)
+        yield latest if exactly else between(rng, earliest, latest)
         tell(BACK_OFFICE, "promise.kept.v1", common | _observed(world, made))
         if world.happens(0.005):  # two systems report the same
             yield world.now + between(rng, MINUTE, HOUR)
