@@ -11,7 +11,7 @@ decided anew.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from ledger import account, kept
 from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.deciding import Decisions, Snapshot, decide
-from ledger.keys import Keyring, customer_subject
+from ledger.keys import DataKey, Keyring, customer_subject
 from ledger.lookup import LookUp, advanced, parked_since, seen
 from ledger.recorders import insert_tracking
 from ledger.rows import NewEvent, append, shard_of
@@ -42,10 +42,7 @@ class _Overtaken(Exception):
 
 
 class Intake:
-    """Takes messages into the ledger. Safe to use from several threads and processes at once.
-
-    `keyring` needs a datastore of its own, because keys are made while a batch holds a connection.
-    """
+    """Takes messages into the ledger. Safe to use from several threads and processes at once."""
 
     def __init__(
         self, datastore: Datastore, keyring: Keyring, *, max_event_bytes: int = 1_048_576
@@ -98,7 +95,11 @@ class Intake:
         tracking: Tracking | None,
         now: datetime,
     ) -> None:
-        new_events = self._seal(decisions.appended)
+        to_keep = [
+            c.to_keep() for c in candidates if c.outcome in ("parked", "conflict", "rejected")
+        ]
+        keys = self._keyring.for_sealing(_subjects(decisions.appended, to_keep))
+        new_events = [_new_event(candidate, fact, keys) for candidate, fact in decisions.appended]
         with self._datastore.transaction() as cursor:
             if tracking is not None:
                 insert_tracking(cursor, tracking)
@@ -112,7 +113,7 @@ class Intake:
             elif decisions.parked:
                 cursor.execute(_SQL["lock_head"])
             self._check_not_overtaken(cursor, decisions, snapshot)
-            self._keep(cursor, candidates, decisions, now)
+            self._keep(cursor, candidates, decisions, to_keep, keys, now)
             account.enter(
                 cursor,
                 now,
@@ -123,43 +124,6 @@ class Intake:
                     if (waited := candidate.parked) is not None
                 ],
             )
-
-    def _seal(self, appended: Sequence[tuple[Candidate, Fact]]) -> list[NewEvent]:
-        subjects = {
-            customer_subject(candidate.read_event.customer_id)
-            for candidate, _ in appended
-            if candidate.read_event.personal
-        }
-        keys = self._keyring.for_sealing(subjects)
-        rows = []
-        for candidate, fact in appended:
-            event = candidate.read_event
-            personal = None
-            if event.personal:
-                personal = keys[customer_subject(event.customer_id)].seal(
-                    json.dumps(event.personal).encode(), event.event_id.encode()
-                )
-            rows.append(
-                NewEvent(
-                    event.event_id,
-                    event.stream_id,
-                    fact.originator_version,
-                    event.type,
-                    event.customer_id,
-                    shard_of(event.customer_id),
-                    event.source,
-                    event.id,
-                    event.occurred_at,
-                    event.time_assumed,
-                    event.sequence,
-                    event.correlation_id,
-                    event.causation_id,
-                    event.fingerprint,
-                    event.facts,
-                    personal,
-                )
-            )
-        return rows
 
     def _check_not_overtaken(
         self, cursor: PgCursor, decisions: Decisions, snapshot: Snapshot
@@ -184,12 +148,13 @@ class Intake:
         cursor: PgCursor,
         candidates: Sequence[Candidate],
         decisions: Decisions,
+        to_keep: Sequence[kept.Kept],
+        keys: Mapping[str, DataKey],
         now: datetime,
     ) -> None:
-        to_keep = [c for c in candidates if c.outcome in ("parked", "conflict", "rejected")]
         if to_keep:
             try:
-                kept.keep(cursor, self._keyring, [c.to_keep() for c in to_keep], now)
+                kept.keep(cursor, self._keyring, to_keep, keys, now)
             except UniqueViolation as error:
                 raise _Overtaken from error
         settled = {
@@ -210,3 +175,39 @@ class Intake:
                 _SQL["duplicates"],
                 [(*key, times, now, now) for key, times in sorted(duplicates.items())],
             )
+
+
+def _subjects(appended: Sequence[tuple[Candidate, Fact]], to_keep: Sequence[kept.Kept]) -> set[str]:
+    """Whose keys a batch needs."""
+    subjects = {customer_subject(kept_input.customer_id) for kept_input in to_keep}
+    for candidate, _ in appended:
+        if candidate.read_event.personal:
+            subjects.add(customer_subject(candidate.read_event.customer_id))
+    return subjects
+
+
+def _new_event(candidate: Candidate, fact: Fact, keys: Mapping[str, DataKey]) -> NewEvent:
+    event = candidate.read_event
+    personal = None
+    if event.personal:
+        personal = keys[customer_subject(event.customer_id)].seal(
+            json.dumps(event.personal).encode(), event.event_id.encode()
+        )
+    return NewEvent(
+        event.event_id,
+        event.stream_id,
+        fact.originator_version,
+        event.type,
+        event.customer_id,
+        shard_of(event.customer_id),
+        event.source,
+        event.id,
+        event.occurred_at,
+        event.time_assumed,
+        event.sequence,
+        event.correlation_id,
+        event.causation_id,
+        event.fingerprint,
+        event.facts,
+        personal,
+    )

@@ -50,9 +50,17 @@ class Parked(NamedTuple):
     first_seen: datetime
 
 
-def keep(cursor: PgCursor, keyring: Keyring, inputs: Sequence[Kept], now: datetime) -> None:
-    """Keep each input. A conflict or rejection that is kept already, byte for byte, counts as one
-    more attempt. Raises psycopg2's `UniqueViolation` for an event that is parked already.
+def keep(
+    cursor: PgCursor,
+    keyring: Keyring,
+    inputs: Sequence[Kept],
+    keys: Mapping[str, DataKey],
+    now: datetime,
+) -> None:
+    """Keep each input, sealed with the key of its customer, out of `keys`.
+
+    A conflict or rejection that is kept already, byte for byte, counts as one more attempt. Raises
+    psycopg2's `UniqueViolation` for an event that is parked already.
     """
     seen_again = _find_again(cursor, keyring, inputs)
     if seen_again:
@@ -60,7 +68,6 @@ def keep(cursor: PgCursor, keyring: Keyring, inputs: Sequence[Kept], now: dateti
     new = [kept for index, kept in enumerate(inputs) if index not in seen_again]
     if not new:
         return
-    keys = keyring.for_sealing(customer_subject(kept.customer_id) for kept in new)
     execute_values(cursor, _SQL["keep"], [_row(kept, keys, now) for kept in new])
 
 

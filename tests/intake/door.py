@@ -20,9 +20,9 @@ MASTER = MasterKey(bytes(range(32)))
 class Door:
     """An intake on a database of the test's own, and what it left there."""
 
-    def __init__(self, datastore: Datastore, keys: Datastore) -> None:
+    def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
-        self.keyring = Keyring(keys, MASTER)
+        self.keyring = Keyring(datastore, MASTER)
         self.intake = Intake(datastore, self.keyring)
 
     def take(self, *messages: Message) -> list[Receipt]:

@@ -7,7 +7,6 @@ from eventsourcing.persistence import IntegrityError, Tracking
 
 from ledger import kept
 from ledger.account import gaps
-from ledger.datastore import Datastore
 from tests.intake.door import (
     NOON,
     Door,
@@ -179,7 +178,7 @@ def test_the_same_bad_input_again_is_one_more_attempt(door: Door) -> None:
 
 
 def test_an_erased_customers_key_leaves_only_what_is_not_personal(
-    door: Door, keys_datastore: Datastore
+    door: Door,
 ) -> None:
     door.take(touchpoint("T-1", id="a", note="call me at noon"))
     door.query(
@@ -187,7 +186,7 @@ def test_an_erased_customers_key_leaves_only_what_is_not_personal(
         " WHERE subject = 'customer:C-1' RETURNING 1"
     )
     assert door.outcomes(touchpoint("T-1", id="a", note="call me at noon")) == ["duplicate"]
-    without_cached_keys = Door(door.datastore, keys_datastore)
+    without_cached_keys = Door(door.datastore)
     assert without_cached_keys.outcomes(touchpoint("T-2", id="b", note="anything")) == ["appended"]
 
 

@@ -12,7 +12,7 @@ from tests.intake.door import Door, answered, complaint, offered, promise
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_events_of_the_same_things_from_many_writers_all_settle(
-    datastore: Datastore, keys_datastore: Datastore, seed: int
+    datastore: Datastore, seed: int
 ) -> None:
     """Each complaint's and promise's events arrive through different writers, in any order."""
     chance = random.Random(seed)
@@ -30,7 +30,7 @@ def test_events_of_the_same_things_from_many_writers_all_settle(
     messages += chance.sample(messages, 60)
     chance.shuffle(messages)
     batches = [messages[start : start + 7] for start in range(0, len(messages), 7)]
-    doors = [Door(datastore, keys_datastore) for _ in range(4)]
+    doors = [Door(datastore) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         receipts = [
             receipt
