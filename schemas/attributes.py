@@ -56,7 +56,7 @@ def refuse_nameless(seen: Seen) -> None:
 
 def named_schema(attributes: Attributes, seen: Seen) -> Schema | None:
     """The schema that `type` and `dataschema` name; None if neither does."""
-    version = attributes.get("specversion", "1.0")
+    version = attributes.get("specversion") or "1.0"
     if version != "1.0":
         raise Problem("bad_attribute", "this is CloudEvents 1.0", "specversion")
     by_address = None

@@ -66,44 +66,6 @@ def parse_json(body: bytes) -> Any:
         raise Problem("unreadable_json", "a number is too large to be one") from None
 
 
-def split_array(body: bytes) -> list[bytes]:
-    """The elements of a JSON array, each as its own bytes, so that each can be judged by itself.
-
-    Raises `Problem` with code unreadable_json if the whole is not an array.
-    """
-    text = _text(body).strip()
-    if not text.startswith("["):
-        raise Problem("unreadable_json", "a batch is a JSON array")
-    elements: list[bytes] = []
-    at = _skip_blank(text, 1)
-    if text[at:] == "]":
-        return elements
-    try:
-        while True:
-            _, end = _PAIRS_DECODER.raw_decode(text, at)
-            elements.append(text[at:end].encode())
-            at = _skip_blank(text, end)
-            if text[at:] == "]":
-                return elements
-            if text[at : at + 1] != ",":
-                raise Problem("unreadable_json", f"not a JSON array after element {len(elements)}")
-            at = _skip_blank(text, at + 1)
-    except RecursionError:
-        raise Problem("unreadable_json", "nested too deeply") from None
-    except Problem:
-        raise
-    except ValueError:
-        raise Problem(
-            "unreadable_json", f"not a JSON array after element {len(elements)}"
-        ) from None
-
-
-def _skip_blank(text: str, at: int) -> int:
-    while text[at : at + 1] in (" ", "\t", "\n", "\r"):
-        at += 1
-    return at
-
-
 def _text(body: bytes) -> str:
     try:
         return str(body, "utf-8-sig")

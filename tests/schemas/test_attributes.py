@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from schemas import codec
-from schemas.json_text import split_array
-from schemas.problem import Problem
 from tests.schemas.samples import (
     ATTRIBUTES,
     CALENDAR,
@@ -209,18 +207,3 @@ def test_neither_the_event_nor_its_way_in_has_a_name() -> None:
     refusal = refused(nameless)
     assert (refusal.code, refusal.path) == ("missing_attribute", "id")
     assert taken(replace(structured(CALL), default_id="", default_source="")).id == "call-1"
-
-
-def test_a_batch_is_split_without_being_read() -> None:
-    elements = [b'{"id": "1", "id": "2"}', b"5", '"é [,]"'.encode(), b"[]"]
-    assert split_array(b" [ " + b" ,\n".join(elements) + b" ] ") == elements
-    assert split_array(b"[]") == split_array(b" [ ] ") == []
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[", b"[1", b"[1,", b"[1,]", b"[1 2]", b"[1]]", b"[NaN", b"[" * 100_000]
-)
-def test_what_is_no_batch(body: bytes) -> None:
-    with pytest.raises(Problem) as caught:
-        split_array(body)
-    assert caught.value.code == "unreadable_json"
