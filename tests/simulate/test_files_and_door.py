@@ -25,10 +25,8 @@ BATCH = 100
 
 
 @pytest.fixture
-def door(datastore: Datastore, database_url: str) -> Iterator[Door]:
-    keys = Datastore(database_url, pool_size=1)
-    yield Door(datastore, keys)
-    keys.close()
+def door(datastore: Datastore) -> Door:
+    return Door(datastore)
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "avro"])
