@@ -3,6 +3,7 @@
 import os
 import select
 import threading
+import time
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
@@ -53,19 +54,24 @@ class Wakeups:
         Everything since the last call counts as one wakeup. While the server cannot be reached,
         the answer is False after at most half a second: the caller's next query tells the reason.
         """
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             return self._listen_again(timeout)
-        try:
-            # Nothing waits in the socket for what was read along with an earlier notification.
-            if not self._connection.notifies:
-                self._wait_for(self._connection.fileno(), timeout)
-                self._connection.poll()
-            notified = bool(self._connection.notifies)
-            self._connection.notifies.clear()
-        except psycopg2.Error:
-            self._forget()
-            return True
-        return self._was_woken() or notified
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._was_woken():
+            try:
+                connection.poll()
+            except psycopg2.Error:
+                self._forget()
+                return True
+            if connection.notifies:
+                connection.notifies.clear()
+                return True
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
+                return False
+            self._wait_for(connection.fileno(), remaining)
+        return True
 
     def wake(self) -> None:
         """Make the current `wait`, or else the next one, return True at once."""
