@@ -75,7 +75,7 @@ def answer(
 
 
 def standing(cursor: PgCursor) -> list[dict[str, Any]]:
-    """Where each read model stands: `name`, `version`, `position`, `recorded_at` of that position."""
+    """Where each read model stands: `name`, `version`, `position`, `recorded_at` of that one."""
     return fetch(cursor, _SQL["all"], {})
 
 

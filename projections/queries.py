@@ -1,7 +1,7 @@
 """Every question that can be asked to the read models.
 
-Each takes a cursor of `snapshot`, so that its rows and its position belong together, and `as_of`: an
-aware instant after which nothing counts.
+Each takes a cursor of `snapshot`, so that its rows and its position belong together, and `as_of`:
+an aware instant after which nothing counts.
 """
 
 from projections.answers import LARGEST_PAGE, METRIC_VERSION, Answer, BadToken, snapshot, standing

@@ -28,8 +28,8 @@ def channels(
     began in it (on the channel of the touchpoint that opened, or waited), promises due in it and
     complaints raised in it. Rows have the names of METRICS, "channel rows"; those that are not
     computed yet (`first_response_km_…`, `cost`, `cost_per_resolved`, `first_contact_resolution`,
-    `adjusted_…`, `comparable`, `reversed_by_adjustment`) are null. `feedback_mean` is over scores as
-    they were given, `abandoned` counts touchpoints.
+    `adjusted_…`, `comparable`, `reversed_by_adjustment`) are null. `feedback_mean` is over scores
+    as they were given, `abandoned` counts touchpoints.
     """
     rows = fetch(cursor, _CHANNELS, {"as_of": as_of, **window(from_, to)})
     return answer(cursor, _READ_MODELS, as_of, rows)

@@ -55,7 +55,7 @@ def complaints(
 
 
 def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer:
-    """One complaint as it was at `as_of`: one row as in `complaints`, none if it was not raised yet.
+    """One complaint at `as_of`: one row as in `complaints`, none if it was not raised yet.
 
     Its `steps` are a list in the order in which they happened: `position`, `occurred_at`,
     `recorded_at`, `event_id`, `type`, `channel`, `employee_id`, `team`, `department`, `data` (what

@@ -13,7 +13,7 @@ VERDICTS = ("kept", "kept_late", "broken", "overdue", "pending", "withdrawn")
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 
 JUDGED = _SQL["judged"]
-"""Every promise with its verdict at `as_of` that is due in [`from`, `to`): a query to select from."""
+"""Every promise due in [`from`, `to`) with its verdict at `as_of`: a query to select from."""
 
 _PROMISES = _SQL["promises"].replace("{judged}", JUDGED)
 

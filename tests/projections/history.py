@@ -4,16 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as PgCursor
 
 from domain import stream_id
 from ledger.datastore import Datastore
-from ledger.reading import events_after
+from ledger.reading import LedgerEvent, events_after
 from ledger.rows import NewEvent, append, shard_of
-from projections.events import recorded
+from projections.events import RecordedEvent, recorded
 from projections.model import ReadModel
 from projections.registry import read_models
 from projections.runner import Runner
@@ -46,7 +48,8 @@ def happened(type_: str, when: str, /, **data: Any) -> Happened:
             "touchpoint_id": told["touchpoint_id"],
             "customer_id": told["customer_id"],
         } | dict(told["corrected"])
-    return Happened(type_, at(when), told, f"{type_} {when} {sorted(data.items())}"[:200])
+    words = sha256(repr((type_, when, sorted(data.items()))).encode()).hexdigest()[:16]
+    return Happened(type_, at(when), told, f"{type_} {words}")
 
 
 def inbound(when: str, touchpoint_id: str, /, **data: Any) -> Happened:
@@ -112,6 +115,37 @@ def _row(event: Happened, versions: Counter[str]) -> NewEvent:
     )
 
 
+def as_recorded(history: Sequence[Happened], first_position: int = 1) -> list[RecordedEvent]:
+    """The events of a history as read models get them, without a ledger in between."""
+    return recorded(
+        LedgerEvent(
+            position=position,
+            event_id=codec.event_id("story", event.id),
+            originator_id=stream_id(event.type, event.data),
+            originator_version=1,
+            type=event.type,
+            customer_id=event.data.get("customer_id"),
+            source="story",
+            id=event.id,
+            occurred_at=event.occurred_at,
+            time_assumed=False,
+            recorded_at=at("2030-01-01"),
+            sequence=None,
+            correlation_id=None,
+            causation_id=None,
+            fingerprint=codec.fingerprint_of(event.type),
+            facts=codec.encode(event.type, event.data),
+            personal=None,
+        )
+        for position, event in enumerate(history, first_position)
+    )
+
+
+def event_id(event: Happened) -> str:
+    """The id under which an event is kept."""
+    return str(UUID(codec.event_id("story", event.id)))
+
+
 def runner(datastore: Datastore, **settings: Any) -> Runner:
     """A prepared runner of all read models."""
     made = Runner(datastore, read_models(), **settings)
@@ -130,10 +164,15 @@ def feed_again(datastore: Datastore, models: Iterable[ReadModel]) -> None:
     """Apply every event of the ledger once more, which must change nothing."""
     with read_schema(datastore) as cursor:
         events = recorded(events_after(cursor, 0, 100_000))
-        for model in models:
-            handled = [event for event in reversed(events) if event.type in model.handles]
-            if handled:
-                model.apply(cursor, handled)
+        apply(cursor, models, list(reversed(events)))
+
+
+def apply(cursor: PgCursor, models: Iterable[ReadModel], events: Sequence[RecordedEvent]) -> None:
+    """Let read models take in one batch."""
+    for model in models:
+        handled = [event for event in events if event.type in model.handles]
+        if handled:
+            model.apply(cursor, handled)
 
 
 @contextmanager
@@ -147,7 +186,12 @@ def read_schema(datastore: Datastore) -> Iterator[PgCursor]:
 def rows_of(datastore: Datastore) -> dict[str, list[Mapping[str, Any]]]:
     """Every row of every read model, but for what says how events arrived."""
     with read_schema(datastore) as cursor:
-        return {table: _rows(cursor, table) for model in read_models() for table in model.tables}
+        return rows_in(cursor)
+
+
+def rows_in(cursor: PgCursor) -> dict[str, list[Mapping[str, Any]]]:
+    """As `rows_of`, in a transaction of `read_schema`."""
+    return {table: _rows(cursor, table) for model in read_models() for table in model.tables}
 
 
 def _rows(cursor: PgCursor, table: str) -> list[Mapping[str, Any]]:

@@ -1,0 +1,182 @@
+"""Channels compared, and response times by group."""
+
+import pytest
+
+from ledger.datastore import Datastore
+from projections.queries import (
+    UnknownDimension,
+    UnknownMetric,
+    channels,
+    response_times,
+    snapshot,
+    waiting,
+)
+from tests.projections.history import at, happened, inbound, outbound, project
+
+NOW = at("2024-04-01")
+
+A_DAY = [
+    inbound("2024-03-01 09:00", "A1", customer_id="Ada", topic="boiler", team="north"),
+    outbound(
+        "2024-03-01 09:10",
+        "A2",
+        customer_id="Ada",
+        employee_id="E1",
+        team="south",
+        outcome="resolved",
+    ),
+    inbound("2024-03-01 09:00", "B1", customer_id="Ben", topic="boiler"),
+    outbound("2024-03-01 09:30", "B2", customer_id="Ben", channel="phone", employee_id="E2"),
+    inbound("2024-03-01 09:00", "C1", customer_id="Cleo", channel="phone", team="north"),
+    inbound("2024-03-02 09:00", "D1", customer_id="Dan", channel="phone", outcome="abandoned"),
+    happened(
+        "promise.made.v1",
+        "2024-03-01 09:00",
+        promise_id="P1",
+        statement="a call",
+        channel="mail",
+        due_at="2024-03-02",
+    ),
+    happened("promise.kept.v1", "2024-03-01 12:00", promise_id="P1"),
+    happened(
+        "promise.made.v1",
+        "2024-03-01 09:00",
+        promise_id="P2",
+        statement="a call",
+        channel="mail",
+        due_at="2024-03-03",
+    ),
+    happened("complaint.raised.v1", "2024-03-01 10:00", complaint_id="K", channel="phone"),
+    happened(
+        "feedback.given.v1",
+        "2024-03-01 11:00",
+        feedback_id="F",
+        kind="explicit",
+        instrument="csat",
+        score=4.0,
+        channel="web",
+    ),
+]
+
+NOT_COMPUTED = {
+    "first_response_km_median_seconds",
+    "first_response_km_median_seconds_low",
+    "first_response_km_median_seconds_high",
+    "cost",
+    "cost_per_resolved",
+    "first_contact_resolution",
+    "adjusted_first_response_median_seconds",
+    "comparable",
+    "reversed_by_adjustment",
+}
+
+
+def test_channels_side_by_side(datastore: Datastore) -> None:
+    project(datastore, A_DAY)
+    with snapshot(datastore) as cursor:
+        answer = channels(cursor, as_of=NOW)
+    assert (answer.position, answer.as_of, answer.metric_version) == (len(A_DAY), NOW, 1)
+    assert answer.known_at is not None
+    mail, phone, web = answer.rows
+    for row in answer.rows:
+        assert all(row.pop(name) is None for name in NOT_COMPUTED)
+    assert mail == {
+        "channel": "mail",
+        "touchpoints_in": 2,
+        "touchpoints_out": 1,
+        "customers": 2,
+        "conversations": 2,
+        "answered": 2,
+        "waiting": 0,
+        "first_response_median_seconds": 1200,
+        "first_response_p90_seconds": 1680,
+        "resolution_median_seconds": 600,
+        "promises_due": 2,
+        "kept": 1,
+        "kept_late": 0,
+        "broken": 0,
+        "overdue": 1,
+        "pending": 0,
+        "withdrawn": 0,
+        "keep_rate": 0.5,
+        "abandoned": 0,
+        "complaints_per_1000": 0,
+        "feedback_n": 0,
+        "feedback_mean": None,
+    }
+    assert (phone["touchpoints_in"], phone["touchpoints_out"], phone["customers"]) == (2, 1, 3)
+    assert (phone["answered"], phone["waiting"], phone["abandoned"]) == (0, 2, 1)
+    assert phone["first_response_median_seconds"] is None
+    assert phone["keep_rate"] is None
+    assert phone["complaints_per_1000"] == pytest.approx(1000 / 3)
+    assert (web["touchpoints_in"], web["feedback_n"], web["feedback_mean"]) == (0, 1, 4)
+
+
+def test_channels_in_a_window_and_as_of(datastore: Datastore) -> None:
+    project(datastore, A_DAY)
+    with snapshot(datastore) as cursor:
+        second_day = channels(cursor, as_of=NOW, from_=at("2024-03-02"), to=at("2024-03-03")).rows
+        early = channels(cursor, as_of=at("2024-03-01 09:15")).rows
+    mail, phone = second_day
+    assert (mail["touchpoints_in"], mail["promises_due"], mail["kept"]) == (0, 1, 1)
+    assert (phone["touchpoints_in"], phone["waiting"]) == (1, 1)
+    mail, phone = early
+    assert (mail["answered"], mail["waiting"], mail["pending"]) == (1, 1, 2)
+    assert (phone["touchpoints_in"], phone["touchpoints_out"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        (["channel"], [("mail", 2, 0, 1200), ("phone", 0, 2, None)]),
+        (["topic"], [("boiler", 2, 0, 1200), (None, 0, 2, None)]),
+        # Who answered, or else who was asked: south answered what north was asked.
+        (["team"], [("north", 0, 1, None), ("south", 1, 0, 600), (None, 1, 1, 1800)]),
+        (["employee"], [("E1", 1, 0, 600), ("E2", 1, 0, 1800), (None, 0, 2, None)]),
+        (["month"], [("2024-03", 2, 2, 1200)]),
+        (
+            ["channel", "month"],
+            [("mail", "2024-03", 2, 0, 1200), ("phone", "2024-03", 0, 2, None)],
+        ),
+    ],
+)
+def test_response_times_by_group(
+    datastore: Datastore, by: list[str], rows: list[tuple[object, ...]]
+) -> None:
+    project(datastore, A_DAY)
+    with snapshot(datastore) as cursor:
+        answer = response_times(cursor, as_of=NOW, by=by)
+    names = ["employee_id" if name == "employee" else name for name in by]
+    shown = [*names, "answered", "waiting", "median_seconds"]
+    assert [tuple(row[name] for name in shown) for row in answer.rows] == rows
+    assert list(answer.rows[0]) == [
+        *names,
+        "metric",
+        "answered",
+        "waiting",
+        "median_seconds",
+        "p90_seconds",
+        "p99_seconds",
+    ]
+
+
+def test_response_times_want_known_names(datastore: Datastore) -> None:
+    project(datastore, A_DAY)
+    with snapshot(datastore) as cursor:
+        with pytest.raises(UnknownMetric):
+            response_times(cursor, as_of=NOW, metric="speed")
+        for by in (["colour"], [], ["team", "team"]):
+            with pytest.raises(UnknownDimension):
+                response_times(cursor, as_of=NOW, by=by)
+
+
+def test_who_waits_the_longest_first(datastore: Datastore) -> None:
+    project(datastore, A_DAY)
+    with snapshot(datastore) as cursor:
+        first = waiting(cursor, as_of=NOW, limit=1)
+        second = waiting(cursor, as_of=NOW, limit=1, token=first.next)
+        early = waiting(cursor, as_of=at("2024-03-01 09:20"))
+    assert [row["customer_id"] for row in first.rows + second.rows] == ["Cleo", "Dan"]
+    assert first.rows[0]["waiting_seconds"] == (NOW - at("2024-03-01 09:00")).total_seconds()
+    assert second.next is None
+    assert {row["customer_id"] for row in early.rows} == {"Ben", "Cleo"}

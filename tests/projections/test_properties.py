@@ -1,0 +1,260 @@
+"""Invariants of METRICS on random histories, through real PostgreSQL.
+
+5: a verdict does not depend on when or how often it is evaluated. 6: any order of arrival, any
+duplication and any cut into batches gives equal rows. And what is said as of an instant is what the
+facts up to that instant say, whatever happened after.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.datastore import Datastore
+from projections import queries
+from projections.events import RecordedEvent
+from projections.registry import read_models
+from tests.projections.history import (
+    Happened,
+    apply,
+    as_recorded,
+    at,
+    corrected,
+    happened,
+    inbound,
+    read_schema,
+    rows_in,
+    runner,
+)
+
+START = at("2024-03-01 09:00")
+CUSTOMERS = ("Ada", "Ben")
+
+# Few instants, ids and cases, so that histories collide: equal times, gaps around seven days.
+instants = st.sampled_from([0, 0, 1, 2, 5, 60, 7 * 1440, 7 * 1440 + 1, 8 * 1440, 14 * 1440]).map(
+    lambda minutes: f"{START + timedelta(minutes=minutes):%Y-%m-%d %H:%M}"
+)
+records = st.fixed_dictionaries(
+    {
+        "channel": st.sampled_from(["mail", "phone"]),
+        "direction": st.sampled_from(["inbound", "outbound"]),
+    },
+    optional={
+        "case_id": st.sampled_from(["A", "B"]),
+        "handled_by": st.sampled_from(["human", "bot"]),
+        "expects_reply": st.booleans(),
+        "in_reply_to": st.sampled_from(["T0", "T1", "T2", "T3", "elsewhere"]),
+        "outcome": st.sampled_from(["resolved", "abandoned"]),
+        "topic": st.sampled_from(["boiler", "a\tb\\N\n"]),
+        "team": st.sampled_from(["north", "south"]),
+        "employee_id": st.sampled_from(["E1", "E2"]),
+    },
+)
+
+
+@st.composite
+def touchpoints(draw: st.DrawFn) -> list[Happened]:
+    history = []
+    for number in range(draw(st.integers(0, 7))):
+        touchpoint, customer = f"T{number}", draw(st.sampled_from(CUSTOMERS))
+        history.append(inbound(draw(instants), touchpoint, customer_id=customer, **draw(records)))
+        for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+            time = draw(st.none() | instants)
+            stated = {} if time is None else {"occurred_at": time}
+            history.append(
+                corrected(
+                    draw(instants), touchpoint, customer_id=customer, **draw(records), **stated
+                )
+            )
+    return history
+
+
+@st.composite
+def promises(draw: st.DrawFn) -> list[Happened]:
+    made = happened(
+        "promise.made.v1",
+        draw(instants),
+        promise_id="P",
+        statement="a call",
+        channel="mail",
+        due_at=draw(instants),
+    )
+    facts = st.one_of(
+        st.builds(lambda when: happened("promise.kept.v1", when, promise_id="P"), instants),
+        st.builds(lambda when: happened("promise.broken.v1", when, promise_id="P"), instants),
+        st.builds(
+            lambda when: happened("promise.withdrawn.v1", when, promise_id="P", reason="sold"),
+            instants,
+        ),
+        st.builds(
+            lambda when, due, yes: happened(
+                "promise.revised.v1",
+                when,
+                promise_id="P",
+                due_at=due,
+                reason="late",
+                customer_consented=yes,
+            ),
+            instants,
+            instants,
+            st.booleans(),
+        ),
+    )
+    return [made, *draw(st.lists(facts, max_size=4, unique_by=lambda fact: fact.id))]
+
+
+@st.composite
+def complaints(draw: st.DrawFn) -> list[Happened]:
+    raised = happened("complaint.raised.v1", draw(instants), complaint_id="K", channel="mail")
+    steps = st.builds(
+        lambda when, step: happened(step[0], when, complaint_id="K", **step[1]),
+        instants,
+        st.sampled_from(
+            [
+                ("complaint.closed.v1", {"outcome": "upheld"}),
+                ("complaint.closed.v1", {"outcome": "rejected"}),
+                ("complaint.reopened.v1", {}),
+                ("complaint.restated.v1", {}),
+            ]
+        ),
+    )
+    return [raised, *draw(st.lists(steps, max_size=4))]
+
+
+feedback = st.builds(
+    lambda when: [
+        happened(
+            "feedback.given.v1",
+            when,
+            feedback_id="F",
+            kind="explicit",
+            instrument="csat",
+            score=4.0,
+            channel="mail",
+        )
+    ],
+    instants,
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Happened]:
+    parts = [draw(touchpoints()), draw(promises()), draw(complaints()), draw(feedback)]
+    return list({event.id: event for part in parts for event in part}.values())
+
+
+@st.composite
+def batches_of(draw: st.DrawFn, history: Sequence[Happened]) -> list[list[RecordedEvent]]:
+    """A history in any order, some events twice, in any batches."""
+    events = as_recorded(history)
+    again = draw(st.lists(st.sampled_from(events), max_size=4))
+    order = draw(st.permutations(events + again))
+    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(order) - 1)), max_size=6)))
+    edges = [0, *cuts, len(order)]
+    return [order[begin:end] for begin, end in pairwise(edges)]
+
+
+@pytest.fixture
+def prepared(datastore: Datastore) -> Datastore:
+    runner(datastore)
+    return datastore
+
+
+through_postgresql = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def fill(datastore: Datastore, batches: Sequence[Sequence[RecordedEvent]]) -> dict[str, Any]:
+    """The rows that read models make of some batches, from nothing."""
+    tables = [table for model in read_models() for table in model.tables]
+    with read_schema(datastore) as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables)}")
+        for batch in batches:
+            apply(cursor, read_models(), batch)
+        return rows_in(cursor)
+
+
+@through_postgresql
+@given(data=st.data(), history=histories())
+def test_any_order_duplicates_and_batches_give_equal_rows(
+    prepared: Datastore, data: st.DataObject, history: list[Happened]
+) -> None:
+    in_order = fill(prepared, [as_recorded(sorted(history, key=lambda event: event.occurred_at))])
+    assert fill(prepared, data.draw(batches_of(history))) == in_order
+
+
+@through_postgresql
+@given(
+    history=histories(),
+    minutes=st.sampled_from([0, 1, 3, 60, 61, 7 * 1440, 7 * 1440 + 1, 9 * 1440, 30 * 1440]),
+)
+def test_as_of_an_instant_only_what_happened_by_then_counts(
+    prepared: Datastore, history: list[Happened], minutes: int
+) -> None:
+    instant = START + timedelta(minutes=minutes)
+    fill(prepared, [as_recorded(history)])
+    knowing_all = everything_said(prepared, instant)
+    fill(prepared, [as_recorded([event for event in history if event.occurred_at <= instant])])
+    assert knowing_all == everything_said(prepared, instant)
+
+
+def everything_said(datastore: Datastore, as_of: datetime) -> dict[str, Any]:
+    """The rows of every question, as of an instant."""
+    with queries.snapshot(datastore) as cursor:
+        said = {
+            f"{metric} by {by}": queries.response_times(cursor, as_of=as_of, metric=metric, by=[by])
+            for metric in queries.METRICS
+            for by in queries.DIMENSIONS
+        }
+        said["channels"] = queries.channels(cursor, as_of=as_of)
+        said["promises"] = queries.promises(cursor, as_of=as_of)
+        said["complaints"] = queries.complaints(cursor, as_of=as_of)
+        said["waiting"] = queries.waiting(cursor, as_of=as_of)
+    return {question: answer.rows for question, answer in said.items()}
+
+
+@through_postgresql
+@given(
+    story=promises(),
+    minutes=st.sampled_from([0, 1, 3, 60, 61, 7 * 1440, 7 * 1440 + 1, 9 * 1440, 30 * 1440]),
+)
+def test_verdicts_are_what_the_definition_says(
+    prepared: Datastore, story: list[Happened], minutes: int
+) -> None:
+    instant = START + timedelta(minutes=minutes)
+    fill(prepared, [as_recorded(story)])
+    with queries.snapshot(prepared) as cursor:
+        rows = queries.promises(cursor, as_of=instant).rows
+    assert [row["verdict"] for row in rows] == verdict_by_definition(story, instant)
+
+
+def verdict_by_definition(story: Sequence[Happened], instant: datetime) -> list[str]:
+    """METRICS "Promises", word by word, over the facts up to an instant."""
+    told = zip(as_recorded(story), story, strict=True)
+    in_order = sorted(told, key=lambda pair: (pair[0].occurred_at, pair[0].rank, pair[0].event_id))
+    facts = [event for _, event in in_order if event.occurred_at <= instant]
+    made = [event for event in facts if event.type == "promise.made.v1"]
+    if not made:
+        return []
+    due = made[0].data["due_at"]
+    kept, settling = False, []
+    for event in facts:
+        time = event.occurred_at
+        kind = event.type.split(".")[1]
+        if kind == "revised" and event.data["customer_consented"] and time < due:
+            due = event.data["due_at"]
+        elif kind == "kept":
+            kept = kept or time <= due
+            settling.append("kept_late")
+        elif kind == "broken" or (kind == "withdrawn" and time <= due):
+            settling.append(kind)
+    if kept:
+        return ["kept"]
+    return settling[:1] or ["overdue" if due < instant else "pending"]
