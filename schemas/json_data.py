@@ -50,7 +50,7 @@ def _integer(bits: int) -> Convert:
 
 
 def _double(value: Any) -> float:
-    if type(value) is not int and not isinstance(value, Decimal):
+    if type(value) is not int and not isinstance(value, Decimal | float):
         raise _wrong_type("a number")
     try:
         number = float(value)
