@@ -1,6 +1,6 @@
 """`python -m servicetrail`: the same as the command `servicetrail`."""
 
-from servicetrail.cli import main
+from servicetrail.cli.main import main
 
 if __name__ == "__main__":
     main()

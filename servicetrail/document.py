@@ -43,8 +43,8 @@ def commands_page() -> str:
     """Every command with its help text, as the command line itself shows it."""
     root = typer.main.get_command(app)
     parts = ["# Commands", "", GENERATED, ""]
-    for path, command in _walk(root, ("servicetrail",)):
-        parts += [f"## {' '.join(path)}", "", "```text", _help_of(command, path), "```", ""]
+    for path, text in _walk(root, ("servicetrail",)):
+        parts += [f"## {' '.join(path)}", "", "```text", text, "```", ""]
     return "\n".join(parts)
 
 
@@ -66,19 +66,18 @@ def _default(value: Any) -> str:
     return "none" if value in (None, PydanticUndefined) else f"`{value}`"
 
 
-def _walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield path, command
-    for name, below in getattr(command, "commands", {}).items():
-        yield from _walk(below, (*path, name))
-
-
-def _help_of(command: Any, path: tuple[str, ...]) -> str:
+def _walk(
+    command: Any, path: tuple[str, ...], parent: Any = None
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every command below one, and itself, with its help text."""
     # The width must not depend on who writes the page.
     with command.make_context(
-        " ".join(path), [], resilient_parsing=True, terminal_width=100
+        path[-1], [], parent=parent, resilient_parsing=True, terminal_width=100
     ) as context:
         text: str = command.get_help(context)
-    return "\n".join(line.rstrip() for line in text.splitlines())
+        yield path, "\n".join(line.rstrip() for line in text.splitlines())
+        for name, below in getattr(command, "commands", {}).items():
+            yield from _walk(below, (*path, name), context)
 
 
 if __name__ == "__main__":

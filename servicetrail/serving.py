@@ -98,6 +98,8 @@ def serve(
 def projecting(system: System) -> Iterator[threading.Thread]:
     """Keep the read models up to date in a thread; at the end, finish the batch in hand."""
     runner = system.runner()
+    # Questions may come as soon as HTTP is up: their tables must be there by then.
+    runner.prepare()
 
     def run() -> None:
         try:

@@ -113,7 +113,8 @@ def router(committer: GroupCommitter, *, max_bytes: int, max_events: int) -> API
                 "nothing was recorded by this request; send it again in a while",
                 headers={"Retry-After": "1"},
             ) from None
-        return _answer(await asyncio.wrap_future(receipts))
+        answered = await asyncio.wrap_future(receipts)
+        return _answer(answered)
 
     return routes
 

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
-EXPECTED_INSTANT = (
-    "must be an RFC 3339 instant such as 2026-03-01T09:00:00Z, or a date such as 2026-03-01 "
-    "(from 00:00 UTC)"
-)
+from schemas.instants import parse_day, parse_instant
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_OFFSET_AFTER_SPACE = re.compile(r" (\d\d:\d\d)$")
 
 
-def instant(text: str) -> datetime:
-    """The aware UTC instant of an RFC 3339 text or of a date's beginning; raises ValueError that
-    says what is expected.
+def instant(text: object) -> datetime:
+    """The instant, in UTC, of an RFC 3339 text, or of the beginning of a day such as 2026-03-01.
 
-    A plus sign that a query string turned into a space is understood.
+    Raises ValueError that says what is expected. A plus sign that a query string turned into a
+    space is understood.
     """
-    text = re.sub(r" (\d\d:\d\d)$", r"+\1", text.strip())
-    try:
-        if _DATE.fullmatch(text):
-            return datetime.fromisoformat(text).replace(tzinfo=UTC)
-        if _INSTANT.fullmatch(text):
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError(EXPECTED_INSTANT)
+    if not isinstance(text, str):
+        raise ValueError("an instant is text")
+    text = text.strip()
+    if _DAY.fullmatch(text):
+        return datetime.combine(parse_day(text), time(), UTC)
+    return parse_instant(_OFFSET_AFTER_SPACE.sub(r"+\1", text))
+
+
+def moment(text: object) -> datetime | int:
+    """An instant, or a position of the ledger. Raises ValueError that says what is expected."""
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return instant(text)
+
+
+def identifier(text: str) -> str:
+    """An identifier as events have them. Raises ValueError for one that no event can have."""
+    if "\0" in text:
+        raise ValueError("an identifier has no NUL character")
+    return text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +52,7 @@ def account_command(
             }
         )
     elif form is Form.CSV:
-        write_csv(line._asdict() for line in lines)
+        write_csv((line._asdict() for line in lines), Line._fields)
     else:
         print_account(lines, missing, wrong)
     if wrong:
@@ -64,11 +65,16 @@ def show_account(system: System) -> None:
         print_account(account(cursor), gaps(cursor), [])
 
 
+def print_lines(lines: Sequence[Mapping[str, Any]]) -> None:
+    """The lines of the account as a table."""
+    source = column("Source", "source", lambda name: name or "(no source given)")
+    counts = [number(name.capitalize(), name) for name in ("received", *OUTCOMES)]
+    print_table(lines, [source, *counts])
+
+
 def print_account(lines: list[Line], missing: list[Gap], wrong: list[Difference]) -> None:
     """The account as tables."""
-    counts = [number(name.capitalize(), name) for name in ("received", *OUTCOMES)]
-    source = column("Source", "source", lambda name: name or "(no source given)")
-    print_table([line._asdict() for line in lines], [source, *counts])
+    print_lines([line._asdict() for line in lines])
     if missing:
         bounds = [number("First", "first"), number("Last", "last")]
         print_table(

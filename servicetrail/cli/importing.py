@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, TextIO, cast
+from typing import Annotated, Any, BinaryIO, TextIO
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -170,7 +170,7 @@ class Reading:
             yield sys.stdin.buffer
             return
         with self._progress.open(name, "rb", description=label_of(name)) as stream:
-            yield cast("BinaryIO", stream)
+            yield stream
 
 
 @contextmanager

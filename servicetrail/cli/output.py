@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -14,7 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False, emoji=False, markup=False)
+from web.answers import csv_text
+
+# Where nobody watches, lines are as long as they are: programs cut them better than we would.
+_WIDTH = None if sys.stdout.isatty() else 10_000
+out = Console(highlight=False, emoji=False, markup=False, width=_WIDTH)
 err = Console(highlight=False, emoji=False, markup=False, stderr=True)
 
 
@@ -32,13 +34,24 @@ class Column(NamedTuple):
     heading: str
     text: Callable[[Mapping[str, Any]], str]
     right: bool = False
+    wraps: bool = False
 
 
 def column(
-    heading: str, name: str, show: Callable[[Any], str] = str, *, right: bool = False
+    heading: str,
+    name: str,
+    show: Callable[[Any], str] = str,
+    *,
+    right: bool = False,
+    wraps: bool = False,
 ) -> Column:
     """The column that shows the row's value `name`; a value that cannot be said is shown as –."""
-    return Column(heading, lambda row: "–" if row[name] is None else show(row[name]), right)
+    return Column(heading, lambda row: "–" if row[name] is None else show(row[name]), right, wraps)
+
+
+def words(heading: str, name: str) -> Column:
+    """Text that may take several lines."""
+    return column(heading, name, wraps=True)
 
 
 def number(heading: str, name: str) -> Column:
@@ -71,54 +84,53 @@ def in_words(seconds: float) -> str:
     return f"{sign}{seconds / 86_400:,.1f} d"
 
 
-def show(answer: Mapping[str, Any], form: Form, columns: Sequence[Column]) -> None:
-    """Write a list answer to standard output; below a table, the position it was computed at."""
+def show(
+    answer: Mapping[str, Any], form: Form, columns: Sequence[Column], names: Iterable[str]
+) -> None:
+    """Write a list answer to standard output; below a table, the position it was computed at.
+
+    `columns` are those of the table, `names` those of CSV.
+    """
     if form is Form.JSON:
         write_json(answer)
     elif form is Form.CSV:
-        write_csv(answer["rows"])
+        write_csv(answer["rows"], names)
     else:
         print_table(answer["rows"], columns)
-        out.print(footer(answer))
+        out.print(footer(answer), soft_wrap=True)
 
 
 def write_json(value: Any) -> None:
     """One JSON document on standard output."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
     sys.stdout.write("\n")
 
 
-def write_csv(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Rows as CSV on standard output, with a line of names first; what has parts is written as
-    JSON.
-    """
-    writer: Any = None
-    for row in rows:
-        if writer is None:
-            writer = csv.writer(sys.stdout)
-            writer.writerow(row)
-        writer.writerow(_cell(value) for value in row.values())
+def write_csv(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> None:
+    """Rows as CSV on standard output, below a line of names."""
+    sys.stdout.write(csv_text(rows, names))
 
 
 def print_table(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, title: str | None = None
 ) -> None:
-    """A table for people on standard output; whole when it goes to a file, fitted when to a
-    terminal.
-    """
+    """A table for people on standard output."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for each in columns:
-        table.add_column(each.heading, justify="right" if each.right else "left", overflow="fold")
+        table.add_column(
+            each.heading,
+            justify="right" if each.right else "left",
+            no_wrap=not each.wraps,
+            overflow="fold",
+        )
     count = 0
     for row in rows:
         table.add_row(*(Text(printable(each.text(row))) for each in columns))
         count += 1
     if not count:
         out.print("nothing to show")
-    elif out.is_terminal:
-        out.print(table)
     else:
-        out.print(table, width=max(200, 40 * len(columns)), crop=False)
+        out.print(table)
 
 
 def printable(text: str) -> str:
@@ -133,15 +145,3 @@ def footer(answer: Mapping[str, Any]) -> str:
     return (
         f"\nComputed from events up to {answer['position']:,}, as of {answer['as_of']}{known}{more}"
     )
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, Mapping | list):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    return _plain(value) if isinstance(value, datetime) else value
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return str(value)

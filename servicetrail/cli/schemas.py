@@ -41,7 +41,7 @@ def list_command(json: options.Json = False, csv: options.Csv = False) -> None:
     if form is Form.JSON:
         write_json({"rows": rows})
     elif form is Form.CSV:
-        write_csv(rows)
+        write_csv(rows, ("type", "fingerprint", "personal"))
     else:
         personal = column("Personal fields", "personal", ", ".join)
         print_table(rows, [column("Type", "type"), column("Fingerprint", "fingerprint"), personal])

@@ -21,12 +21,20 @@ def add_to(app: typer.Typer) -> None:
 def up_command(
     host: Annotated[
         str | None,
-        typer.Option("--host", help="Address to listen on, instead of SERVICETRAIL_HTTP_HOST."),
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Address to listen on, instead of SERVICETRAIL_HTTP_HOST.",
+        ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", min=0, max=65535, help="Port, instead of SERVICETRAIL_HTTP_PORT; 0: any."
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Port, instead of SERVICETRAIL_HTTP_PORT; 0: any.",
         ),
     ] = None,
 ) -> None:

@@ -1,0 +1,154 @@
+"""`demo`: the whole way once, on a real city's service history."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from projections.channels.queries import channels
+from projections.conversations.queries import response_times
+from projections.promises.queries import promises
+from projections.timeline.queries import timeline
+from samples.boston311 import SAMPLE, events
+from schemas.message import Message
+from servicetrail.cli.accounting import show_account
+from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
+from servicetrail.cli.output import column, err, footer, out, print_table
+from servicetrail.cli.reading import CHANNELS, TIMELINE, WAITS, ask, now
+from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
+from servicetrail.settings import Settings, read_settings
+from servicetrail.system import System, open_system
+from web.answers import plain
+
+CHANNEL_VOLUMES = CHANNELS[:6]
+CHANNEL_PROMISES = (CHANNELS[0], *CHANNELS[8:])
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group's commands."""
+    app.command("demo")(demo_command)
+
+
+def demo_command(
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="End after the figures instead of serving HTTP.")
+    ] = False,
+) -> None:
+    """Append ten years of a city's service requests, compare its channels, and serve the API.
+
+    Always uses the embedded PostgreSQL in the data directory, never a configured one: a ledger
+    forgets nothing. A second run starts from what is there and doubles nothing.
+    """
+    settings = read_settings().model_copy(update={"database_url": None})
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(signals_unwind())
+            listener = None if exit_ else stack.enter_context(listening(settings))
+            system = stack.enter_context(open_system(settings))
+            append_sample(system)
+            customer = show_figures(system)
+            if listener is not None:
+                projector = stack.enter_context(projecting(system))
+                serve(system, listener, projector, lambda at: show_api(at, customer, settings))
+    except AddressTaken as error:
+        raise Fail(str(error)) from None
+
+
+def append_sample(system: System) -> None:
+    """Put the sample through the door, and say what became of it."""
+    messages = list(sample_messages())
+    outcomes: Counter[str] = Counter()
+    began = time.monotonic()
+    size = system.settings.import_batch_events
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bars:
+        bar = bars.add_task("Appending", total=len(messages))
+        remaining = iter(messages)
+        while batch := list(islice(remaining, size)):
+            outcomes.update(receipt.outcome for receipt in system.intake.take(batch))
+            bars.advance(bar, len(batch))
+    took = time.monotonic() - began
+    out.print(f"Boston's 311 service, 2015 to 2024: {len(messages):,} events in {SAMPLE.name}")
+    if outcomes["duplicate"] == len(messages):
+        out.print("All of them were in the ledger already: nothing was doubled.")
+    else:
+        out.print(
+            f"{outcomes['appended']:,} appended in {took:.1f} s, "
+            f"{outcomes['duplicate']:,} there already."
+        )
+    if refused := outcomes.total() - outcomes["appended"] - outcomes["duplicate"]:
+        raise Fail(f"{refused:,} events of the sample were not taken: {outcomes}", NOT_ALL_TAKEN)
+
+
+def sample_messages() -> Iterator[Message]:
+    """The sample's events as messages."""
+    received_at = datetime.now(UTC)
+    for number_, event in enumerate(events(), start=1):
+        yield Message(
+            body=json.dumps(event, ensure_ascii=False).encode(),
+            content_type="application/cloudevents+json",
+            attributes={},
+            default_source="",
+            default_id="",
+            default_time=received_at,
+            origin={"file": SAMPLE.name, "event": number_},
+        )
+
+
+def show_figures(system: System) -> str:
+    """Print what a manager wants to see; gives the customer whose timeline was shown."""
+    as_of = now()
+    compared = plain(ask(system, lambda at: channels(at, as_of=as_of)))
+    section("Channels: contacts")
+    print_table(compared["rows"], CHANNEL_VOLUMES)
+    section("Channels: promises")
+    totals = summed(compared["rows"])
+    print_table([*compared["rows"], totals], CHANNEL_PROMISES)
+    out.print(
+        f"\n{totals['promises_due']:,} promises: {totals['kept']:,} kept, "
+        f"{totals['kept_late']:,} late, {totals['broken'] + totals['overdue']:,} broken or overdue"
+    )
+    section("Response times by channel: until a human answered, and until it was resolved")
+    for metric in ("first_response", "resolution"):
+        waits = ask(system, partial(response_times, as_of=as_of, metric=metric))
+        print_table(plain(waits)["rows"], (CHANNELS[0], column("Until", "metric"), *WAITS))
+    late = ask(system, lambda at: promises(at, as_of=as_of, verdict="kept_late", limit=1))
+    customer = str(late.rows[0]["customer_id"])
+    section(f"One customer, to whom a promise was kept late: {customer}")
+    told = plain(ask(system, lambda at: timeline(at, customer, as_of=as_of)))
+    print_table(told["rows"], TIMELINE)
+    section("What was received, and what became of it")
+    show_account(system)
+    out.print(footer(compared), soft_wrap=True)
+    return customer
+
+
+def summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row below a comparison: all channels together."""
+    counts = ("promises_due", "kept", "kept_late", "broken", "overdue")
+    total: dict[str, Any] = {name: sum(row[name] for row in rows) for name in counts}
+    judged = total["kept"] + total["kept_late"] + total["broken"] + total["overdue"]
+    return total | {"channel": "all", "keep_rate": total["kept"] / judged if judged else None}
+
+
+def section(title: str) -> None:
+    """A heading."""
+    out.print(f"\n[bold]{title}[/bold]", markup=True)
+
+
+def show_api(address: str, customer: str, settings: Settings) -> None:
+    """Say where the API is and what to try."""
+    token = "" if settings.access_token is None else '-H "Authorization: Bearer $TOKEN" '
+    section(f"The API is at {address}")
+    for path in ("/channels", f"/customers/{customer}/timeline", "/promises?verdict=kept_late"):
+        out.print(f"  curl {token}'{address}{path}'", soft_wrap=True)
+    out.print("Ctrl-C ends.")

@@ -1,0 +1,65 @@
+"""What installing and running takes is written down whole, with nothing of one machine."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PINNED = re.compile(r"^([a-z0-9-]+)==\S+", re.MULTILINE)
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {
+        re.split(r"[^A-Za-z0-9_.-]", each)[0].lower().replace("_", "-") for each in requirements
+    }
+
+
+def locked(name: str) -> dict[str, str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return {match[1]: match[0] for match in PINNED.finditer(text)}
+
+
+def test_locks_pin_every_dependency_with_hashes_and_name_no_host() -> None:
+    groups = PROJECT["dependency-groups"]
+    runtime = names(PROJECT["project"]["dependencies"]) | names(groups["build"])
+    development = runtime | names(groups["development"])
+    for name, wanted in (("requirements.lock", runtime), ("requirements-dev.lock", development)):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert wanted <= locked(name).keys()
+        assert text.count("--hash=sha256:") >= len(locked(name))
+        assert "://" not in text
+
+
+def test_development_uses_the_versions_that_run() -> None:
+    development = locked("requirements-dev.lock")
+    for name, pin in locked("requirements.lock").items():
+        assert development[name] == pin
+
+
+def test_every_package_is_installed_and_checked() -> None:
+    tops = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    included = {
+        each.rstrip("*") for each in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    }
+    assert tops == included
+    assert tops - {"samples"} <= set(PROJECT["tool"]["importlinter"]["root_packages"])
+    assert tops - {"samples"} <= set(PROJECT["tool"]["mypy"]["packages"])
+
+
+def test_compose_starts_the_servers_that_were_decided_and_checks_all_of_them() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    assert services["postgres"]["image"] == "postgres:18"
+    assert services["kafka"]["image"].startswith("apache/kafka:4.")
+    for name, service in services.items():
+        assert "healthcheck" in service, name
+        for volume in service["volumes"]:
+            assert volume.partition(":")[0] in compose["volumes"]
+    from_settings = {
+        name for name in services["servicetrail"]["environment"] if name.startswith("SERVICETRAIL_")
+    }
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in from_settings)

@@ -1,0 +1,62 @@
+"""How answers are written: JSON and CSV, over HTTP and on the command line alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from projections.answers import Answer
+from schemas.codec import instant_text
+
+
+def plain(answer: Answer) -> dict[str, Any]:
+    """The answer in values that JSON has."""
+    return {
+        "position": answer.position,
+        "as_of": instant_text(answer.as_of),
+        "known_at": None if answer.known_at is None else instant_text(answer.known_at),
+        "metric_version": answer.metric_version,
+        "rows": [_plain(row) for row in answer.rows],
+        "next": answer.next,
+    }
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> str:
+    """Rows of plain values as CSV (RFC 4180) below a line of names.
+
+    `names` are those of a list without rows. What has parts is written as JSON; null is empty.
+    """
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(rows[0] if rows else names)
+    for row in rows:
+        writer.writerow(_cell(value) for value in row.values())
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return instant_text(value)
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return float(value)
+        case UUID():
+            return value.hex
+        case Mapping():
+            return {name: _plain(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,110 @@
+"""GET /health and GET /status: whether everything runs, and how far the read models are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from eventsourcing.persistence import PersistenceError
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from ledger.account import account
+from ledger.datastore import Datastore
+from ledger.reading import last_position
+from projections.answers import answer, snapshot
+from projections.registry import read_models
+from web.problems import documented
+
+
+class Health(BaseModel):
+    """Whether the program can do its work now."""
+
+    status: Literal["up", "down"]
+    database: Literal["up", "down"]
+    projector: Literal["running", "stopped"]
+    last_position: int | None = Field(description="Of the last event in the ledger")
+    position: int | None = Field(description="Up to which the read models hold every event")
+    behind: int | None = Field(description="How many events the read models lack")
+
+
+class SourceAccount(BaseModel):
+    """What was received from one source, and what became of it."""
+
+    source: str
+    received: int
+    appended: int
+    duplicate: int
+    conflict: int
+    parked: int
+    rejected: int
+
+
+class Status(BaseModel):
+    """Where ledger and read models stand, and the account of every source."""
+
+    position: int = Field(description="Up to which the read models hold every event")
+    as_of: datetime
+    known_at: datetime | None = Field(description="When the event at `position` was recorded")
+    last_position: int = Field(description="Of the last event in the ledger")
+    behind: int = Field(description="How many events the read models lack")
+    rows: list[SourceAccount] = Field(
+        description="received = appended + duplicate + conflict + parked + rejected"
+    )
+
+
+def standing(reads: Datastore) -> Status:
+    """Where everything stands, seen in one snapshot. Raises the errors of `persistence`."""
+    names = [model.name for model in read_models()]
+    with snapshot(reads) as cursor:
+        reached = answer(cursor, names, datetime.now(UTC), [])
+        last = last_position(cursor)
+        lines = account(cursor)
+    return Status(
+        position=reached.position,
+        as_of=reached.as_of,
+        known_at=reached.known_at,
+        last_position=last,
+        behind=last - reached.position,
+        rows=[SourceAccount(**line._asdict()) for line in lines],
+    )
+
+
+def router(reads: Datastore, projector_runs: Callable[[], bool]) -> APIRouter:
+    """The routes for those who keep the program running."""
+    routes = APIRouter(tags=["operation"])
+
+    @routes.get("/status", summary="Where ledger and read models stand", responses=documented(503))
+    def get_status() -> Status:
+        return standing(reads)
+
+    @routes.get(
+        "/health",
+        summary="Whether everything runs",
+        response_model=Health,
+        responses={503: {"model": Health, "description": "Something does not run"}},
+    )
+    def get_health() -> JSONResponse:
+        try:
+            names = [model.name for model in read_models()]
+            with snapshot(reads) as cursor:
+                position = answer(cursor, names, datetime.now(UTC), []).position
+                last = last_position(cursor)
+        except PersistenceError:
+            database, position, last = False, None, None
+        else:
+            database = True
+        runs = projector_runs()
+        health = Health(
+            status="up" if database and runs else "down",
+            database="up" if database else "down",
+            projector="running" if runs else "stopped",
+            last_position=last,
+            position=position,
+            behind=None if last is None or position is None else last - position,
+        )
+        return JSONResponse(health.model_dump(), 200 if health.status == "up" else 503)
+
+    return routes
