@@ -9,6 +9,7 @@ Personal fields are the last bytes of a datum: a schema declares them last, so t
 personal is a prefix of the publisher's own bytes.
 """
 
+import json
 import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -243,7 +244,7 @@ def personal_fields(schema: dict[str, Any]) -> tuple[str, ...]:
                 walk(field["type"]["fields"], f"{path}.")
             elif found:
                 raise ValueError(f"{path}: personal fields come last")
-            elif '"pii"' in str(field["type"]).replace("'", '"'):
+            elif '"pii"' in json.dumps(field["type"]):
                 raise ValueError(f"{path}: personal fields within what may be absent or repeated")
 
     walk(schema["fields"], "")
