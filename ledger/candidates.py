@@ -159,5 +159,5 @@ class Candidate:
             reason=self.reason,
             explanation=self.explanation,
             path=self.path,
-            sequence=self.event.sequence if self.event else None,
+            sequence=known.sequence,
         )

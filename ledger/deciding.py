@@ -97,18 +97,20 @@ class _Batch:
                 )
             return True
         before = self._known.held.get(event_id) or self._earlier.get(event_id)
-        if before is None or before.outcome in ("rejected", "conflict"):
+        if before is None or before.event is None or before.outcome in ("rejected", "conflict"):
             self._earlier[event_id] = candidate
             return False
-        if same_content(before.read_event, candidate.read_event):
-            candidate.duplicate("already_held", "the same event was received before", None)
-        else:
+        if not same_content(before.event, candidate.read_event):
             candidate.conflict(
                 "id_reused",
                 "this source and id were received before with other content; an id names one event "
                 "for ever, so use a new one",
                 None,
             )
+        elif before.outcome == "appended":
+            candidate.duplicate("already_appended", "received before in the same batch", None)
+        else:
+            candidate.duplicate("already_held", "received before; it waits to be appended", None)
         return True
 
     def _place(self, candidate: Candidate) -> None:

@@ -26,6 +26,7 @@ class Seen:
     id: str
     type: str | None = None
     customer_id: str | None = None
+    sequence: int | None = None
 
 
 def identify(attributes: Attributes, seen: Seen) -> None:

@@ -55,6 +55,7 @@ class Unreadable(Exception):
         id: str | None = None,  # noqa: A002 - the name of the CloudEvents attribute
         type: str | None = None,  # noqa: A002
         customer_id: str | None = None,
+        sequence: int | None = None,
     ) -> None:
         super().__init__(code, message, path)
         self.code = code
@@ -64,6 +65,7 @@ class Unreadable(Exception):
         self.id = id
         self.type = type
         self.customer_id = customer_id
+        self.sequence = sequence
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message

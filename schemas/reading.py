@@ -67,6 +67,7 @@ def read(
             id=seen.id,
             type=seen.type,
             customer_id=seen.customer_id,
+            sequence=seen.sequence,
         ) from None
 
 
@@ -88,6 +89,7 @@ def _read(
         identify(attributes, seen)
         content_type, body = structured_data(attributes)
     refuse_nameless(seen)
+    seen.sequence = sequence_of(attributes.get("sequence"))
     named = named_schema(attributes, seen)
     if content_type == JSON:
         if named is None:
@@ -100,10 +102,11 @@ def _read(
         seen.type = schema.type
     if schema.type in domain.WRITTEN_BY_US:
         raise Problem(
-            "reserved_type", f"{schema.type} is written by Servicetrail itself, never received"
+            "reserved_type",
+            f"{schema.type} is written by Servicetrail itself, never received",
+            "type",
         )
     occurred_at, time_assumed = time_of(attributes, message.default_time, now)
-    sequence = sequence_of(attributes.get("sequence"))
     correlation_id = reference(attributes, "correlationid")
     causation_id = reference(attributes, "causationid")
     try:
@@ -137,7 +140,7 @@ def _read(
         customer_id,
         occurred_at,
         time_assumed,
-        sequence,
+        seen.sequence,
         correlation_id,
         causation_id,
         schema.fingerprint,

@@ -85,7 +85,8 @@ STEPS = [ACKNOWLEDGED, OFFER_1, ANSWER_1, OFFER_2, ANSWER_2, CLOSED]
 def test_every_order_of_arrival_ends_with_everything_appended(order: list[Arrival]) -> None:
     settlement = settle(None, order)
     assert sorted(map(str, appended(settlement))) == sorted(map(str, order))
-    assert settlement.refused == settlement.waiting == []
+    assert settlement.refused == []
+    assert settlement.waiting == []
 
 
 @for_all(st.permutations([RAISED, *STEPS]), st.sets(st.integers(1, 6)))

@@ -93,13 +93,14 @@ def raw(body: bytes, content_type: str = "application/cloudevents+json") -> Mess
 
 
 def touchpoint(touchpoint_id: str, customer_id: str = "C-1", **more: Any) -> Message:
-    data_fields = {k: more.pop(k) for k in ("note", "contact", "direction", "channel") if k in more}
-    data = {
+    fields = ("note", "contact", "direction", "channel")
+    given: dict[str, Any] = {name: more.pop(name) for name in fields if name in more}
+    data: dict[str, Any] = {
         "touchpoint_id": touchpoint_id,
         "customer_id": customer_id,
         "channel": "mail",
         "direction": "inbound",
-        **data_fields,
+        **given,
     }
     return cloudevent("touchpoint.recorded.v1", data, **more)
 
@@ -120,11 +121,12 @@ def complaint(
     event: str, complaint_id: str = "K-1", customer_id: str = "C-1", **more: Any
 ) -> Message:
     data: dict[str, Any] = {"complaint_id": complaint_id, "customer_id": customer_id}
-    data |= {
+    required: dict[str, dict[str, Any]] = {
         "raised": {"channel": "mail"},
         "apologized": {"admits_fault": True},
         "closed": {"outcome": "upheld"},
-    }.get(event, {})
+    }
+    data |= required.get(event, {})
     data |= more.pop("data", {})
     return cloudevent(f"complaint.{event}.v1", data, **more)
 

@@ -11,6 +11,7 @@ from tests.intake.door import (
     NOON,
     Door,
     answered,
+    cloudevent,
     complaint,
     offered,
     promise,
@@ -44,10 +45,11 @@ def test_the_same_event_again_is_a_duplicate(door: Door) -> None:
 
 
 def test_twice_in_one_batch_is_a_duplicate_too(door: Door) -> None:
-    assert door.outcomes(touchpoint("T-1", id="a"), touchpoint("T-1", id="a")) == [
-        "appended",
-        "duplicate",
-    ]
+    receipts = door.take(touchpoint("T-1", id="a"), touchpoint("T-1", id="a"))
+    assert [receipt.outcome for receipt in receipts] == ["appended", "duplicate"]
+    assert reasons(receipts) == [None, "already_appended"]
+    receipts = door.take(promise("kept", id="b"), promise("kept", id="b"))
+    assert reasons(receipts) == ["promise_not_made", "already_held"]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -226,8 +228,13 @@ def test_missing_sequence_numbers_are_reported_by_source(door: Door) -> None:
     for number in (3, 4, 7, 8, 12):
         door.take(touchpoint(f"T-{number}", sequence=str(number)))
     door.take(promise("kept", sequence="5"))
+    door.take(cloudevent("promise.dreamt.v1", {}, sequence="10"))
     with door.datastore.transaction() as cursor:
-        assert [tuple(gap) for gap in gaps(cursor)] == [("test", 6, 6), ("test", 9, 11)]
+        assert [tuple(gap) for gap in gaps(cursor)] == [
+            ("test", 6, 6),
+            ("test", 9, 9),
+            ("test", 11, 11),
+        ]
         assert gaps(cursor, "other") == []
 
 

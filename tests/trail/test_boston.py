@@ -4,6 +4,8 @@ import csv
 import gzip
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ import pytest
 from ledger.datastore import Datastore
 from projections import queries
 from samples import boston311
+from tests.conftest import Cluster
 from tests.trail.trail import Trail
 
 DATA = Path(__file__).parents[1] / "samples" / "data"
@@ -44,7 +47,8 @@ class City(NamedTuple):
         return answer
 
     def all_promises(self) -> list[dict[str, Any]]:
-        rows, token = [], None
+        rows: list[dict[str, Any]] = []
+        token: str | None = None
         while True:
             answer = self.ask(queries.promises, limit=queries.LARGEST_PAGE, token=token)
             rows += answer.rows
@@ -52,15 +56,21 @@ class City(NamedTuple):
                 return rows
 
 
-@pytest.fixture(params=sorted(FILES))
-def city(request: pytest.FixtureRequest, datastore: Datastore) -> City:
+@pytest.fixture(scope="module", params=sorted(FILES))
+def city(
+    request: pytest.FixtureRequest, cluster: Cluster, migrated_template: str
+) -> Iterator[City]:
     folder = DATA / request.param
     reference = json.loads((folder / "reference.json").read_text())
     with gzip.open(folder / "expected_rows.csv.gz", "rt", encoding="utf-8", newline="") as file:
         expected = list(csv.DictReader(file))
-    outcomes = Trail(datastore).publish(boston311.events(FILES[request.param]))
     as_of = datetime.fromisoformat(reference["as_of"] + "+00:00")
-    return City(datastore, outcomes, as_of, reference, expected)
+    with (
+        cluster.database(migrated_template) as name,
+        closing(Datastore(cluster.program_url(name))) as datastore,
+    ):
+        outcomes = Trail(datastore).publish(boston311.events(FILES[request.param]))
+        yield City(datastore, outcomes, as_of, reference, expected)
 
 
 def test_every_case_has_the_hours_and_the_verdict_that_the_reference_found(city: City) -> None:

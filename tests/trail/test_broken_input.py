@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[Message, str, str | None]] = {
     "an erasure from outside": (
         cloudevent("customer.erased.v1", {"customer_id": "C-1", "basis": "request"}),
         "reserved_type",
-        None,
+        "type",
     ),
 }
 
