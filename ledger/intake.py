@@ -27,7 +27,7 @@ from ledger.datastore import Datastore
 from ledger.deciding import Decisions, Snapshot, decide
 from ledger.keys import DataKey, Keyring, customer_subject
 from ledger.lookup import LookUp, advanced, parked_since, seen
-from ledger.recorders import insert_tracking
+from ledger.positions import move
 from ledger.rows import NewEvent, append, shard_of
 from ledger.sql import named_queries
 from schemas import codec
@@ -63,14 +63,15 @@ class Intake:
             )
 
     def take(
-        self, messages: Sequence[Message], *, tracking: Tracking | None = None
+        self, messages: Sequence[Message], *, tracking: Sequence[Tracking] = ()
     ) -> list[Receipt]:
         """Take a batch and say what became of each message, in the order given.
 
-        `tracking` is the deliverer's own position, stored in the same transaction. Raises
-        `eventsourcing.persistence.IntegrityError` if that position was passed already; nothing of
-        the batch is taken then. Raises the library's `OperationalError` when the database cannot be
-        reached: nothing was taken, and the same batch may be given again.
+        `tracking` are the deliverer's own positions, moved in the same transaction. Raises
+        `eventsourcing.persistence.IntegrityError` if one of them was passed already, and its
+        `ledger.positions.PositionTaken` if one was claimed by somebody else; nothing of the batch
+        is taken then. Raises the library's `OperationalError` when the database cannot be reached:
+        nothing was taken, and the same batch may be given again.
         """
         now = datetime.now(UTC)
         candidates = [Candidate(message, now, self._max_bytes) for message in messages]
@@ -92,7 +93,7 @@ class Intake:
         candidates: Sequence[Candidate],
         decisions: Decisions,
         snapshot: Snapshot,
-        tracking: Tracking | None,
+        tracking: Sequence[Tracking],
         now: datetime,
     ) -> None:
         to_keep = [
@@ -101,8 +102,7 @@ class Intake:
         keys = self._keyring.for_sealing(_subjects(decisions.appended, to_keep))
         new_events = [_new_event(candidate, fact, keys) for candidate, fact in decisions.appended]
         with self._datastore.transaction() as cursor:
-            if tracking is not None:
-                insert_tracking(cursor, tracking)
+            move(cursor, tracking)
             if new_events:
                 try:
                     first = append(cursor, new_events).first_position

@@ -193,9 +193,9 @@ def test_an_erased_customers_key_leaves_only_what_is_not_personal(
 
 
 def test_the_deliverers_position_commits_with_the_batch(door: Door) -> None:
-    door.intake.take([touchpoint("T-1")], tracking=Tracking("kafka:t-0", 7))
+    door.intake.take([touchpoint("T-1")], tracking=[Tracking("kafka:t-0", 7)])
     with pytest.raises(IntegrityError):
-        door.intake.take([touchpoint("T-2")], tracking=Tracking("kafka:t-0", 7))
+        door.intake.take([touchpoint("T-2")], tracking=[Tracking("kafka:t-0", 7)])
     assert [stream for _, _, stream in door.ledger()] == ["touchpoint:T-1"]
     assert door.account()["test"].received == 1
 
