@@ -1,14 +1,20 @@
 """A message on its way through the door, and the receipt it ends with."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from domain import EVENT_TYPES, Conflict, Fact, NotYet, Refused
 from ledger.kept import Kept, Parked, encodable, shown
 from schemas import codec
 from schemas.event import Event, Unreadable
 from schemas.message import Message
-from schemas.reading import read
+
+
+class Read(Protocol):
+    """How messages are read: `schemas.reading.read` with what the intake was set up with."""
+
+    def __call__(self, message: Message, *, now: datetime) -> Event:
+        """The event that the message holds. Raises `Unreadable`."""
 
 
 class Receipt(NamedTuple):
@@ -48,7 +54,7 @@ class Candidate:
     )
 
     def __init__(
-        self, message: Message, now: datetime, max_bytes: int, parked: Parked | None = None
+        self, message: Message, now: datetime, read: Read, parked: Parked | None = None
     ) -> None:
         """Read the message. `parked` says that it waited in the ledger's queue until now."""
         self.message = message
@@ -56,7 +62,7 @@ class Candidate:
         self.event: Event | None = None
         self.unreadable: Unreadable | None = None
         try:
-            self.event = read(message, now=now, max_bytes=max_bytes)
+            self.event = read(message, now=now)
         except Unreadable as unreadable:
             self.unreadable = unreadable
             self.source = shown(unreadable.source or message.default_source)

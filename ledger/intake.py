@@ -11,9 +11,12 @@ decided anew.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from eventsourcing.persistence import OperationalError, Tracking
 from psycopg2.errors import UniqueViolation
@@ -31,7 +34,9 @@ from ledger.positions import move
 from ledger.rows import NewEvent, append, shard_of
 from ledger.sql import named_queries
 from schemas import codec
+from schemas.avro_data import SchemaRegistry
 from schemas.message import Message
+from schemas.reading import MAX_BYTES, read
 
 _SQL = named_queries(Path(__file__).with_name("intake.sql"))
 _ATTEMPTS = 20
@@ -41,16 +46,31 @@ class _Overtaken(Exception):
     """Another writer changed what this batch was decided on."""
 
 
+class _Batch(NamedTuple):
+    """Messages that were read, and when that began."""
+
+    received_at: datetime
+    candidates: list[Candidate]
+
+
 class Intake:
-    """Takes messages into the ledger. Safe to use from several threads and processes at once."""
+    """Takes messages into the ledger. Safe to use from several threads and processes at once.
+
+    `registry` is where the schemas of the Confluent wire format are looked up.
+    """
 
     def __init__(
-        self, datastore: Datastore, keyring: Keyring, *, max_event_bytes: int = 1_048_576
+        self,
+        datastore: Datastore,
+        keyring: Keyring,
+        *,
+        max_event_bytes: int = MAX_BYTES,
+        registry: SchemaRegistry | None = None,
     ) -> None:
         self._datastore = datastore
         self._keyring = keyring
-        self._max_bytes = max_event_bytes
-        self._look_up = LookUp(keyring, max_event_bytes)
+        self._read = partial(read, max_bytes=max_event_bytes, registry=registry)
+        self._look_up = LookUp(keyring, self._read)
         with datastore.transaction() as cursor:
             execute_values(
                 cursor,
@@ -71,10 +91,33 @@ class Intake:
         `eventsourcing.persistence.IntegrityError` if one of them was passed already, and its
         `ledger.positions.PositionTaken` if one was claimed by somebody else; nothing of the batch
         is taken then. Raises the library's `OperationalError` when the database cannot be reached:
-        nothing was taken, and the same batch may be given again.
+        nothing was taken, and the same batch may be given again. Whatever the registry raises
+        passes through, with nothing taken.
         """
+        return self._take(self._batch(messages), tracking)
+
+    def take_each(self, batches: Iterable[Sequence[Message]]) -> Iterator[list[Receipt]]:
+        """Take batches one after the other, in their order, and yield the receipts of each.
+
+        While one batch is being written, the next is read already. What was yielded is committed;
+        raises what `take` raises, and then nothing of that batch, or of later ones, was taken.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
+            ahead: Future[_Batch] | None = None
+            for messages in batches:
+                following = reader.submit(self._batch, messages)
+                if ahead is not None:
+                    yield self._take(ahead.result(), ())
+                ahead = following
+            if ahead is not None:
+                yield self._take(ahead.result(), ())
+
+    def _batch(self, messages: Sequence[Message]) -> _Batch:
         now = datetime.now(UTC)
-        candidates = [Candidate(message, now, self._max_bytes) for message in messages]
+        return _Batch(now, [Candidate(message, now, self._read) for message in messages])
+
+    def _take(self, batch: _Batch, tracking: Sequence[Tracking]) -> list[Receipt]:
+        now, candidates = batch
         for _ in range(_ATTEMPTS):
             with self._datastore.transaction() as cursor:
                 snapshot = self._look_up.snapshot(cursor, candidates, now)

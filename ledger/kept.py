@@ -189,6 +189,7 @@ def _pack(message: Message) -> bytes:
         "default_source": message.default_source,
         "default_id": message.default_id,
         "default_time": message.default_time.isoformat(),
+        "carried": dict(message.carried),
     }
     return json.dumps(envelope).encode() + b"\n" + message.body
 

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as PgCursor
 from domain import EVENT_TYPES, Stream
 from domain.facts import Follows, Opens
 from ledger import kept
-from ledger.candidates import Candidate
+from ledger.candidates import Candidate, Read
 from ledger.deciding import Queue, Snapshot
 from ledger.keys import Keyring, customer_subject
 from ledger.recorded import Recorded
@@ -20,13 +20,16 @@ from schemas.event import Event
 
 _SQL = named_queries(Path(__file__).with_name("lookup.sql"))
 
+_DECIDED = {name for name, fact in EVENT_TYPES.items() if issubclass(fact, Opens | Follows)}
+"""The types whose streams are looked into before a fact is added."""
+
 
 class LookUp:
     """Reads, for a batch of candidates, what the ledger and the intake know about them."""
 
-    def __init__(self, keyring: Keyring, max_bytes: int) -> None:
+    def __init__(self, keyring: Keyring, read: Read) -> None:
         self._keyring = keyring
-        self._max_bytes = max_bytes
+        self._read = read
 
     def snapshot(
         self, cursor: PgCursor, candidates: Sequence[Candidate], now: datetime
@@ -98,8 +101,7 @@ class LookUp:
         decided: set[str] = set()
         continued: set[str] = set()
         for event in events:
-            ruled = issubclass(EVENT_TYPES[event.type], Opens | Follows)
-            (decided if ruled else continued).add(event.stream_id)
+            (decided if event.type in _DECIDED else continued).add(event.stream_id)
         streams: dict[str, Stream] = {}
         if decided:
             cursor.execute(_SQL["streams"], {"stream_ids": text_array(decided)})
@@ -136,7 +138,7 @@ class LookUp:
             return {}
         by_id = {row.kept_id: row for row in rows}
         return {
-            kept_id: Candidate(message, now, self._max_bytes, parked=by_id[kept_id])
+            kept_id: Candidate(message, now, self._read, parked=by_id[kept_id])
             for kept_id, message in kept.messages(cursor, self._keyring, by_id).items()
         }
 

@@ -17,6 +17,8 @@ class Message:
     default_source, default_id, default_time: used where the message names none, such as
         `file:calls.jsonl`, `line 17` and the time of receipt (aware, UTC).
     origin: where exactly it came from, for people, such as {"file": …, "line": …}.
+    carried: what else came with it, such as a Kafka record's key and headers, as JSON values. It is
+        never read, and sealed like the body where the message is kept.
     """
 
     body: bytes
@@ -26,3 +28,4 @@ class Message:
     default_id: str
     default_time: datetime
     origin: Mapping[str, Any] = field(default_factory=dict)
+    carried: Mapping[str, Any] = field(default_factory=dict)
