@@ -1,0 +1,101 @@
+"""From a Kafka record to a message, as the CloudEvents binding for Kafka says."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from schemas.message import Message
+
+_PREFIX = "ce_"
+_CONTENT_TYPE = "content-type"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
+_NO_TIMESTAMP = -1
+
+
+class Record(Protocol):
+    """What is used of a consumed record; kafka-python's `ConsumerRecord` is one.
+
+    `timestamp` is in milliseconds since 1970, -1 for none; `value` is None for a tombstone.
+    """
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+def message_of(record: Record, *, received_at: datetime) -> Message:
+    """The message in a record, whatever is in it.
+
+    Binary mode has its attributes in headers that start with `ce_`; everything else tells from its
+    content type or its bytes what it is. Where the event names no source, id or time, they are
+    `kafka:<topic>`, `<partition>-<offset>` and the record's timestamp, or `received_at` (aware) for
+    a record without one. Key and headers are carried, to be shown with an input that is kept.
+    """
+    attributes: dict[str, str] = {}
+    content_type = ""
+    for name, value in record.headers:
+        if value is None:
+            continue
+        if name.startswith(_PREFIX):
+            attributes[name[len(_PREFIX) :]] = _text(value)
+        elif name.lower() == _CONTENT_TYPE:
+            content_type = _text(value)
+    if not attributes and not content_type.startswith("application/cloudevents"):
+        # Such a header tells of the value only: the value must tell for itself what event it is.
+        content_type = ""
+    return Message(
+        body=record.value or b"",
+        content_type=content_type,
+        attributes=attributes,
+        default_source=f"kafka:{record.topic}",
+        default_id=f"{record.partition}-{record.offset}",
+        default_time=_instant(record.timestamp, received_at),
+        origin={
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+        },
+        carried={"key": _shown(record.key), "headers": _shown_headers(record.headers)},
+    )
+
+
+def _text(value: bytes) -> str:
+    # What is no UTF-8 becomes half surrogate pairs, which no identifier and no text may have.
+    return value.decode(errors="surrogateescape")
+
+
+def _instant(timestamp: int, received_at: datetime) -> datetime:
+    if timestamp == _NO_TIMESTAMP:
+        return received_at
+    try:
+        return _EPOCH + timedelta(milliseconds=timestamp)
+    except OverflowError:  # any 64 bits may stand there; out of range either way
+        return _LATEST
+
+
+def _shown_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[list[Any]]:
+    return [[name, _shown(value)] for name, value in headers]
+
+
+def _shown(value: bytes | None) -> str | dict[str, str] | None:
+    """Bytes as a JSON value: text where they are text, else {"base64": …}."""
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(value).decode()}
