@@ -1,0 +1,72 @@
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import httpx
+import pytest
+import uvicorn
+
+from ledger.datastore import Datastore
+from ledger.intake import Intake
+from ledger.keys import Keyring, MasterKey
+from projections.registry import read_models
+from projections.runner import Runner
+from servicetrail.serving import address_of, listening
+from servicetrail.settings import Settings
+from web.app import create_app
+from web.committer import GroupCommitter
+
+PATIENCE_SECONDS = 30
+
+
+class Api:
+    """The API on a real socket, over a database of the test's own."""
+
+    def __init__(self, client: httpx.Client, datastore: Datastore) -> None:
+        self.client = client
+        self.datastore = datastore
+        self.runner = Runner(datastore, read_models())
+
+    def post(self, events: object, content_type: str = "cloudevents-batch+json") -> httpx.Response:
+        """Post JSON under a content type of CloudEvents."""
+        return self.client.post(
+            "/events", json=events, headers={"Content-Type": f"application/{content_type}"}
+        )
+
+    def project(self) -> int:
+        """Bring the read models up to date; gives the position."""
+        self.runner.prepare()
+        return self.runner.catch_up()
+
+
+@contextmanager
+def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterator[Api]:
+    """Serve the API in a thread until the end of the block."""
+    intake = Intake(datastore, Keyring(datastore, MasterKey(bytes(range(32)))))
+    with (
+        closing(GroupCommitter(intake.take, most=1_000, queue=20_000)) as committer,
+        listening(Settings(http_port=0)) as listener,
+    ):
+        app = create_app(
+            committer=committer,
+            reads=datastore,
+            projector_runs=lambda: True,
+            access_token=access_token,
+            max_request_bytes=3_000_000,
+            max_request_events=1_000,
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=address_of(listener), timeout=PATIENCE_SECONDS) as client:
+                yield Api(client, datastore)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def api(datastore: Datastore) -> Iterator[Api]:
+    with serving(datastore) as api:
+        yield api

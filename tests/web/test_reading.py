@@ -1,0 +1,275 @@
+"""Answers over HTTP: the figures, where they come from, and what is wrong with a question."""
+
+import csv
+import io
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from tests.web.conftest import Api
+from web import rows as row_models
+from web.health import Health, Status
+
+
+def event(type_: str, at: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": f"{type_} {at} {data['customer_id']}",
+        "source": "test",
+        "type": type_,
+        "time": at,
+        "data": data,
+    }
+
+
+def touchpoint(number: int, customer: str, channel: str, at: str, **data: Any) -> dict[str, Any]:
+    named = {"touchpoint_id": f"T-{number}", "customer_id": customer, "channel": channel}
+    return event("touchpoint.recorded.v1", at, {**named, "direction": "inbound"} | data)
+
+
+def promise(step: str, promise_id: str, customer: str, at: str, **data: Any) -> dict[str, Any]:
+    return event(
+        f"promise.{step}.v1", at, {"promise_id": promise_id, "customer_id": customer} | data
+    )
+
+
+def complaint(step: str, complaint_id: str, at: str, **data: Any) -> dict[str, Any]:
+    named = {"complaint_id": complaint_id, "customer_id": "C-1"}
+    return event(f"complaint.{step}.v1", at, named | data)
+
+
+ADA = "C/1 ä%2F?#"
+"""An id with everything that a path would take for something else."""
+HISTORY = [
+    touchpoint(1, ADA, "mail", "2026-03-02T09:00:00Z", case_id="A", note="call me: Ada Lovelace"),
+    touchpoint(2, ADA, "mail", "2026-03-02T11:00:00Z", case_id="A", direction="outbound"),
+    touchpoint(3, "C-1", "phone", "2026-03-03T09:00:00Z"),
+    promise("made", "P-1", ADA, "2026-03-02T11:00:00Z", statement="by Friday", channel="mail",
+            due_at="2026-03-06T12:00:00Z"),
+    promise("made", "P-2", "C-1", "2026-03-02T11:00:00Z", statement="by Friday", channel="phone",
+            due_at="2026-03-06T12:00:00Z"),
+    promise("kept", "P-1", ADA, "2026-03-06T12:00:00Z"),
+    promise("kept", "P-2", "C-1", "2026-03-07T12:00:00Z"),
+    complaint("raised", "K/1", "2026-03-08T09:00:00Z", channel="phone", description="so rude"),
+    complaint("apologized", "K/1", "2026-03-08T10:00:00Z", admits_fault=True, words="dear Ada"),
+    complaint("closed", "K/1", "2026-03-09T10:00:00Z", outcome="upheld"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def api(api: Api) -> Api:
+    assert api.post(HISTORY).status_code == 202
+    api.project()
+    return api
+
+
+def rows(response: httpx.Response) -> list[dict[str, Any]]:
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    assert answer["position"] == len(HISTORY)
+    assert answer["metric_version"] >= 1
+    found: list[dict[str, Any]] = answer["rows"]
+    return found
+
+
+def parameter_problem(response: httpx.Response) -> dict[str, str]:
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"] == "urn:servicetrail:problem:bad-parameter"
+    return {each["name"]: each["expected"] for each in problem["parameters"]}
+
+
+def test_a_timeline_of_a_customer_with_any_id(api: Api) -> None:
+    timeline = rows(api.client.get(f"/customers/{quote(ADA, safe='')}/timeline"))
+    assert [row["type"] for row in timeline] == [
+        "touchpoint.recorded.v1",
+        "touchpoint.recorded.v1",
+        "promise.made.v1",
+        "promise.kept.v1",
+    ]
+    assert [row["position"] for row in timeline] == [1, 2, 4, 6]
+    assert timeline[0]["occurred_at"] == "2026-03-02T09:00:00Z"
+    assert "Lovelace" not in str(timeline)
+
+
+def test_what_had_happened_by_then_and_what_was_known_by_then(api: Api) -> None:
+    path = "/customers/C-1/timeline"
+    assert len(rows(api.client.get(path))) == 6
+    assert len(rows(api.client.get(path, params={"as_of": "2026-03-07T13:00:00+02:00"}))) == 2
+    known = api.client.get(path, params={"known_at": "5"}).json()
+    assert (known["position"], len(known["rows"])) == (5, 2)
+
+
+def test_channels_are_compared(api: Api) -> None:
+    by_channel = {row["channel"]: row for row in rows(api.client.get("/channels"))}
+    mail, phone = by_channel["mail"], by_channel["phone"]
+    assert (mail["touchpoints_in"], mail["answered"], mail["waiting"]) == (1, 1, 0)
+    assert mail["first_response_median_seconds"] == 7_200
+    assert (mail["kept"], mail["keep_rate"]) == (1, 1.0)
+    assert (phone["waiting"], phone["kept_late"], phone["keep_rate"]) == (1, 1, 0.0)
+    window = {"from": "2026-03-03", "to": "2026-03-04"}
+    assert [r["channel"] for r in rows(api.client.get("/channels", params=window))] == ["phone"]
+
+
+def test_response_times_by_several_dimensions(api: Api) -> None:
+    asked = {"by": ["channel", "month"], "metric": "first_response"}
+    found = rows(api.client.get("/response-times", params=asked))
+    assert [(r["channel"], r["month"], r["answered"], r["waiting"]) for r in found] == [
+        ("mail", "2026-03", 1, 0),
+        ("phone", "2026-03", 0, 1),
+    ]
+
+
+def test_promises_are_judged_at_any_instant(api: Api) -> None:
+    def verdicts(**asked: str) -> dict[str, str]:
+        found = rows(api.client.get("/promises", params=asked))
+        return {row["promise_id"]: row["verdict"] for row in found}
+
+    assert verdicts() == {"P-1": "kept", "P-2": "kept_late"}
+    assert verdicts(as_of="2026-03-05") == {"P-1": "pending", "P-2": "pending"}
+    assert verdicts(as_of="2026-03-07") == {"P-1": "kept", "P-2": "overdue"}
+    assert verdicts(verdict="kept", customer_id=ADA, channel="mail") == {"P-1": "kept"}
+
+
+def test_a_complaint_tells_its_steps_without_what_was_said(api: Api) -> None:
+    (listed,) = rows(api.client.get("/complaints", params={"open": "false"}))
+    assert listed["closed_at"] == "2026-03-09T10:00:00Z"
+    (told,) = rows(api.client.get(f"/complaints/{quote('K/1', safe='')}"))
+    assert [step["type"] for step in told["steps"]] == [
+        "complaint.raised.v1",
+        "complaint.apologized.v1",
+        "complaint.closed.v1",
+    ]
+    assert "rude" not in str(told)
+    assert "Ada" not in str(told)
+    assert told == rows(api.client.get("/complaints/K/1"))[0]
+
+
+def test_a_complaint_that_is_not_there(api: Api) -> None:
+    for path in ("/complaints/K-9", "/complaints/K%2F1?as_of=2026-03-01"):
+        response = api.client.get(path)
+        assert response.status_code == 404
+        assert response.json()["type"] == "urn:servicetrail:problem:no-such-complaint"
+        assert response.json()["position"] == len(HISTORY)
+
+
+def test_pages_follow_each_other_and_hold_every_row_once(api: Api) -> None:
+    seen: list[int] = []
+    asked: dict[str, str] = {"limit": "4"}
+    while True:
+        response = api.client.get("/customers/C-1/timeline", params=asked)
+        seen += [row["position"] for row in rows(response)]
+        if (cursor := response.json()["next"]) is None:
+            break
+        asked["cursor"] = cursor
+    assert seen == [5, 3, 7, 8, 9, 10]
+
+
+def test_csv_for_those_who_ask_for_it(api: Api) -> None:
+    response = api.client.get("/promises?limit=1", headers={"Accept": "text/csv"})
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["servicetrail-position"] == str(len(HISTORY))
+    assert response.headers["servicetrail-next"]
+    (row,) = csv.DictReader(io.StringIO(response.text))
+    assert (row["promise_id"], row["verdict"], row["late_seconds"]) == ("P-1", "kept", "")
+    nothing = api.client.get("/promises?channel=fax", headers={"Accept": "text/csv"})
+    assert nothing.text.startswith("promise_id,customer_id,")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/channels?as_of=yesterday", "as_of"),
+        ("/channels?as_of=2026-03-01T09:00:00", "as_of"),
+        ("/channels?from=2026-02-30", "from"),
+        ("/channels?asof=2026-03-01", "asof"),
+        ("/customers/C-1/timeline?known_at=soon", "known_at"),
+        ("/customers/C-1/timeline?limit=0", "limit"),
+        ("/customers/C-1/timeline?limit=1001", "limit"),
+        ("/customers/C-1/timeline?cursor=abc", "cursor"),
+        ("/customers/C%00/timeline", "customer_id"),
+        (f"/customers/{'x' * 201}/timeline", "customer_id"),
+        ("/promises?verdict=kep", "verdict"),
+        ("/promises?customer_id=%00", "customer_id"),
+        ("/response-times?metric=speed", "metric"),
+        ("/response-times?by=weather", "by"),
+        ("/response-times?by=channel&by=channel", "by"),
+        ("/complaints?open=maybe", "open"),
+    ],
+)
+def test_a_parameter_at_fault_is_named_and_what_is_expected_said(
+    api: Api, path: str, name: str
+) -> None:
+    assert parameter_problem(api.client.get(path))[name]
+
+
+def test_a_cursor_belongs_to_its_question(api: Api) -> None:
+    cursor = api.client.get("/customers/C-1/timeline?limit=1").json()["next"]
+    assert "cursor" in parameter_problem(api.client.get("/promises", params={"cursor": cursor}))
+
+
+def test_routes_that_are_not_there(api: Api) -> None:
+    for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/channels", 405)):
+        response = api.client.request(method, path)
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_status_and_health_tell_how_far_the_read_models_are(api: Api) -> None:
+    api.post([touchpoint(9, "C-9", "mail", "2026-03-02T09:00:00Z")])
+    status = Status.model_validate(api.client.get("/status").json())
+    assert (status.position, status.last_position, status.behind) == (10, 11, 1)
+    assert [(line.source, line.received, line.appended) for line in status.rows] == [
+        ("test", 11, 11)
+    ]
+    health = Health.model_validate(api.client.get("/health").json())
+    assert (health.status, health.database, health.behind) == ("up", "up", 1)
+
+
+ANSWERS: list[tuple[str, type[row_models.RowModel]]] = [
+    ("/customers/C-1/timeline", row_models.TimelineRow),
+    ("/channels", row_models.ChannelRow),
+    ("/response-times", row_models.ResponseTimeRow),
+    ("/response-times?by=topic&by=team&by=department&by=employee", row_models.ResponseTimeRow),
+    ("/promises", row_models.PromiseRow),
+    ("/complaints", row_models.ComplaintRow),
+    ("/complaints/K%2F1", row_models.ComplaintHistory),
+]
+
+
+@pytest.mark.parametrize(("path", "row"), ANSWERS, ids=[path for path, _ in ANSWERS])
+def test_answers_are_what_the_document_says(api: Api, path: str, row: type[BaseModel]) -> None:
+    answer = api.client.get(path).json()
+    assert answer["rows"]
+    row_models.ListAnswer[row].model_validate(answer)  # type: ignore[valid-type]
+
+
+def test_the_document_names_every_route_with_examples_and_problems(api: Api) -> None:
+    document = api.client.get("/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/events",
+        "/customers/{customer_id}/timeline",
+        "/channels",
+        "/response-times",
+        "/promises",
+        "/complaints",
+        "/complaints/{complaint_id}",
+        "/status",
+        "/health",
+    }
+    post = document["paths"]["/events"]["post"]
+    content = post["requestBody"]["content"]
+    example = content["application/cloudevents+json"]["example"]
+    taken = api.post(example, "cloudevents+json")
+    assert taken.status_code == 202
+    assert {"202", "207", "400", "413", "415", "422", "503"} <= post["responses"].keys()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            for status, response in operation["responses"].items():
+                if status[0] in "45" and path != "/health":
+                    assert list(response["content"]) == ["application/problem+json"], path
