@@ -113,7 +113,7 @@ class EmbeddedPostgres:
         self.patience_seconds = patience_seconds
         self._cluster = self.data_dir / "postgres"
         self._users: IO[bytes] | None = None
-        self._pid = os.getpid()
+        self._started_by = 0
 
     @property
     def url(self) -> str:
@@ -173,12 +173,13 @@ class EmbeddedPostgres:
                 "set SERVICETRAIL_DATA_DIR to a directory of your own"
             ) from error
         self._users = users
+        self._started_by = os.getpid()
         atexit.register(self.stop)
 
     def stop(self) -> None:
         """Leave the server, and stop it if nobody else uses it. May be called twice."""
         # A forked child shares our lock but is no user of its own.
-        if self._users is None or os.getpid() != self._pid:
+        if self._users is None or os.getpid() != self._started_by:
             return
         atexit.unregister(self.stop)
         with self._users as users:

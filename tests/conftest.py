@@ -56,7 +56,7 @@ class Cluster:
         """The name of a new database, dropped at the end whoever is connected."""
         self._made += 1
         name = f"servicetrail_test_{os.getpid()}_{self._made}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         try:
             yield name
         finally:
