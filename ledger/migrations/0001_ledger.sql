@@ -142,7 +142,8 @@ BEGIN
     WHERE position = appended.first - 1
       AND appended.last - appended.first + 1 = appended.events
       AND appended.earliest = appended.latest
-      AND appended.latest BETWEEN recorded_at AND greatest(recorded_at, clock_timestamp());
+      -- A minute, because a clock may be set back while we write.
+      AND appended.latest BETWEEN recorded_at AND greatest(recorded_at, clock_timestamp() + interval '1 min');
     IF NOT FOUND THEN
         RAISE EXCEPTION 'events must follow the head of the ledger: % events at positions % to %, recorded at % to %',
             appended.events, appended.first, appended.last, appended.earliest, appended.latest
