@@ -189,10 +189,14 @@ class EmbeddedPostgres:
             with self._alone(), suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._answer() is not Answer.NONE:
+                    socket_dir = Path(self._postmaster_line(4))
                     self._run(
                         "pg_ctl", "-D", self._cluster, "-m", "fast", "-s", "-w",
                         "-t", str(self.patience_seconds), "stop",
                     )  # fmt: skip
+                    if socket_dir != self._cluster:
+                        with suppress(OSError):
+                            socket_dir.rmdir()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

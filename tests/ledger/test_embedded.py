@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
+from urllib.parse import unquote
 
 import psutil
 import psycopg2
@@ -201,7 +202,10 @@ def test_a_half_made_cluster_is_made_anew(directory: Path) -> None:
 def test_the_directory_may_have_any_name(name: str, directory: Path) -> None:
     with EmbeddedPostgres(directory / name.strip(), durable=False) as embedded:
         assert query(embedded.url, "SELECT current_user") == "servicetrail_writer"
+        socket_dir = Path(unquote(embedded.url.partition("?host=")[2]))
+        assert socket_dir.is_dir()
     assert postmaster(directory / name.strip()) is None
+    assert socket_dir == directory / name.strip() / "postgres" or not socket_dir.exists()
 
 
 @pytest.mark.parametrize("name", ["a $HOME", 'a "quoted" one', "a `command`", "a\nbreak"])
