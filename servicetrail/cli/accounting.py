@@ -80,14 +80,14 @@ def print_account(lines: list[Line], missing: list[Gap], wrong: list[Difference]
         print_table(
             [gap._asdict() for gap in missing],
             [column("Source", "source"), *bounds],
-            title="\nSequence numbers of which nothing was received",
+            title="Sequence numbers of which nothing was received",
         )
     if wrong:
         columns = [column("Source", "source"), column("Outcome", "outcome")]
         print_table(
             [difference._asdict() for difference in wrong],
             [*columns, number("Accounted", "accounted"), number("Found", "found")],
-            title="\nThe account and what is really kept differ",
+            title="The account and what is really kept differ",
         )
     elif lines:
         out.print(

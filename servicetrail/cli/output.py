@@ -114,8 +114,10 @@ def write_csv(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> None:
 def print_table(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, title: str | None = None
 ) -> None:
-    """A table for people on standard output."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    """A table for people on standard output, below its title."""
+    if title is not None:
+        out.print(f"\n{title}", soft_wrap=True)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for each in columns:
         table.add_column(
             each.heading,

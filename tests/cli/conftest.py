@@ -27,6 +27,7 @@ class Command:
             "PYTHONWARNINGS": "error",
             "SERVICETRAIL_DATABASE_URL": database_url,
             "SERVICETRAIL_DATA_DIR": str(directory / "data"),
+            "SERVICETRAIL_HTTP_PORT": "0",
         }
 
     def run(self, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
