@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
-from psycopg2.extensions import cursor as PgCursor
 
-from ledger.datastore import Datastore
+from ledger.datastore import Datastore, PgCursor
 from ledger.sql import named_queries
 
 METRIC_VERSION = 1

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from psycopg2.extensions import cursor as PgCursor
-
+from ledger.datastore import PgCursor
 from projections.copying import copy_rows
 
 RowT = TypeVar("RowT", bound=tuple[Any, ...])

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from psycopg2.errors import UniqueViolation
-from psycopg2.extensions import cursor as PgCursor
 
+from ledger.datastore import PgCursor
 from projections.events import BEGINNING, END
 
 _COPY_CHUNK_CHARACTERS = 1 << 18
@@ -25,7 +25,6 @@ def instant_text(value: datetime) -> str:
 
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
-    datetime: instant_text,
     bool: lambda value: "t" if value else "f",
     int: str,
     float: repr,
@@ -38,33 +37,31 @@ def copy_rows(
 ) -> None:
     """Insert rows, each a sequence of values in the order of `columns`.
 
-    Values are text, instants, booleans, numbers, dicts (as JSON) and None; KeyError for others.
+    A column holds None and values of one type: text, instants, booleans, numbers, dicts (as JSON).
     """
     if not rows:
         return
-    # Hardly ever there, so that one search over all texts is cheaper than an escape of each.
-    texts = "".join([value for row in rows for value in row if type(value) is str])
-    if any(special in texts for special in _SPECIAL):
-        rows = [
-            [value.translate(_ESCAPES) if type(value) is str else value for value in row]
-            for row in rows
-        ]
-    lines = [
-        "\t".join(
-            [
-                value
-                if type(value) is str
-                else _NULL
-                if value is None
-                else _WRITERS[type(value)](value)
-                for value in row
-            ]
-        )
-        for row in rows
-    ]
-    lines.append("")
+    texts = [_texts(values) for values in zip(*rows, strict=True)]
+    lines = "\n".join(map("\t".join, zip(*texts, strict=True)))
     target = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-    cursor.copy_expert(target, io.StringIO("\n".join(lines)), _COPY_CHUNK_CHARACTERS)
+    cursor.copy_expert(target, io.StringIO(f"{lines}\n"), _COPY_CHUNK_CHARACTERS)
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    """One column: what COPY reads for each value."""
+    given = next((value for value in values if value is not None), "")
+    if isinstance(given, datetime):
+        # Writing an instant is dear, and most columns hold each of theirs several times.
+        texts = {value: instant_text(value) for value in set(values) if value is not None}
+        return [texts.get(value, _NULL) for value in values]
+    if not isinstance(given, str):
+        write = _WRITERS[type(given)]
+        return [_NULL if value is None else write(value) for value in values]
+    # Hardly ever there, so that one search over all texts is cheaper than an escape of each.
+    together = "".join([value for value in values if value is not None])
+    if any(special in together for special in _SPECIAL):
+        values = [value and value.translate(_ESCAPES) for value in values]
+    return [_NULL if value is None else value for value in values]
 
 
 def copy_new_rows(

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from psycopg2.extensions import cursor as PgCursor
-
+from ledger.datastore import PgCursor
 from projections.changes import Table, changes
 from projections.copying import copy_rows
 from projections.events import RecordedEvent

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg2.extensions import cursor as PgCursor
-
+from ledger.datastore import PgCursor
 from projections.events import RecordedEvent
 
 

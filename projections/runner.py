@@ -15,10 +15,9 @@ from typing import NamedTuple
 import structlog
 from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg2 import sql
-from psycopg2.extensions import cursor as PgCursor
 
 from domain import EVENT_TYPES
-from ledger.datastore import Datastore, retry_on_loss
+from ledger.datastore import Datastore, PgCursor, retry_on_loss
 from ledger.listening import Wakeups
 from ledger.reading import events_after, last_position
 from ledger.sql import named_queries
@@ -110,10 +109,9 @@ class Runner:
         """
         with self._transaction() as cursor:
             names, position, until = self._claim(cursor)
-            rows = events_after(cursor, position, self._batch_size, until=until)
-            if not rows:
+            events = recorded(events_after(cursor, position, self._batch_size, until=until))
+            if not events:
                 return 0
-            events = recorded(rows)
             for name in names:
                 _feed(cursor, self._models[name], events)
             last = events[-1]

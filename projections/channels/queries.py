@@ -3,8 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from psycopg2.extensions import cursor as PgCursor
-
+from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
 from projections.promises.queries import JUDGED

@@ -5,8 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from psycopg2.extensions import cursor as PgCursor
-
+from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page, window
 

@@ -6,9 +6,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from psycopg2.extensions import cursor as PgCursor
-
 from domain import EVENT_TYPES
+from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.changes import Table, changes
 from projections.conversations.fold import (

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from psycopg2.extensions import cursor as PgCursor
-
+from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page, window
 from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY

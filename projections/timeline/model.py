@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from psycopg2.extensions import cursor as PgCursor
-
 from domain import EVENT_TYPES, is_policy
+from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows
 from projections.events import RecordedEvent
 from projections.model import ReadModel, sql_beside

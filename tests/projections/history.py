@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2 import sql
-from psycopg2.extensions import cursor as PgCursor
 
 from domain import stream_id
-from ledger.datastore import Datastore
+from ledger.datastore import Datastore, PgCursor
 from ledger.reading import LedgerEvent, events_after
 from ledger.rows import NewEvent, append, shard_of
 from projections.events import RecordedEvent, recorded
