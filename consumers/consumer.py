@@ -1,0 +1,348 @@
+"""The loop: join the group, poll, take what was polled through the intake, report to Kafka."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Event, Thread
+from typing import Any
+
+import structlog
+from eventsourcing.persistence import PersistenceError
+from kafka import KafkaConsumer
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    AuthorizationError,
+    FencedInstanceIdError,
+    IllegalStateError,
+    KafkaConfigurationError,
+    KafkaError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+    SaslAuthenticationFailedError,
+)
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from consumers.cluster import Cluster
+from consumers.partitions import Partitions
+from consumers.records import Record
+from consumers.taking import Abandoned, Taken, Taker, delays
+from ledger.datastore import Datastore
+from ledger.intake import Intake
+from ledger.positions import PositionTaken
+
+_log = structlog.get_logger(__name__)
+
+PATTERN = "^"
+"""What a topic begins with that is a regular expression for the names of topics."""
+
+_POLL_MS = 250
+_SLOW_SECONDS = 1.0
+_REPORT_SECONDS = 1.0
+_SETTLE_AGAIN_SECONDS = 1.0
+_STOP_SECONDS = 4.0
+_CLOSE_MS = 2_000
+
+# What the consumer rests on; everything else may be set by `Consuming.options`.
+_OURS = {
+    "group_id", "group_instance_id", "enable_auto_commit", "auto_offset_reset",
+    "partition_assignment_strategy", "key_deserializer", "value_deserializer", "max_poll_records",
+    "bootstrap_servers",
+}  # fmt: skip
+_DEFAULTS = {
+    "client_id": "servicetrail",
+    "isolation_level": "read_committed",
+    "allow_auto_create_topics": False,
+    "metadata_max_age_ms": 30_000,
+    "session_timeout_ms": 10_000,
+    "metrics_enabled": False,
+}
+_HOPELESS = (
+    AuthorizationError,
+    FencedInstanceIdError,
+    KafkaConfigurationError,
+    SaslAuthenticationFailedError,
+)
+
+
+class State(StrEnum):
+    """What a consumer is doing."""
+
+    JOINING = "joining"
+    """It has no partitions yet: the brokers are away, or the group is being formed."""
+    READING = "reading"
+    WAITING = "waiting"
+    """The database or the schema registry is away. Partitions are held, nothing is lost."""
+    STOPPED = "stopped"
+
+
+class ConsumerFailed(Exception):
+    """Kafka refuses this consumer, and trying again would not help; the text says why."""
+
+
+@dataclass(frozen=True)
+class Consuming:
+    """What to consume, and how.
+
+    topics: names, and regular expressions that begin with `^`.
+    group: the consumer group, for sharing out partitions and for lag monitors.
+    instance: a name of this process that it keeps over restarts, for static membership.
+    batch_events, batch_bytes: how much is taken in one transaction at most. (One larger event is a
+        batch of its own.)
+    options: any other setting of kafka-python's `KafkaConsumer`.
+
+    Raises `ValueError` for options that are not there to be set.
+    """
+
+    bootstrap_servers: str | Sequence[str]
+    topics: Sequence[str]
+    group: str = "servicetrail"
+    instance: str | None = None
+    batch_events: int = 2_000
+    batch_bytes: int = 16 * 1024 * 1024
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = KafkaConsumer.DEFAULT_CONFIG.keys() - _OURS
+        refused = sorted(self.options.keys() - known)
+        if refused:
+            raise ValueError(f"no options of a Kafka consumer, or not to be set: {refused}")
+        if not self.topics:
+            raise ValueError("there must be a topic to consume")
+        self.pattern()
+
+    def pattern(self) -> str | None:
+        """One regular expression for all topics, or None if they are all names."""
+        if not any(topic.startswith(PATTERN) for topic in self.topics):
+            return None
+        alternatives = [
+            topic.removeprefix(PATTERN) if topic.startswith(PATTERN) else re.escape(topic)
+            for topic in self.topics
+        ]
+        try:
+            return re.compile(f"^(?:{'|'.join(f'(?:{one})' for one in alternatives)})$").pattern
+        except re.error as error:
+            raise ValueError(f"not a regular expression for topics: {error}") from None
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where the brokers are."""
+        return Cluster(self.bootstrap_servers, self.options)
+
+    def client(self) -> KafkaConsumer:
+        """A client, connected, not in the group yet. Raises `kafka.errors.KafkaError`."""
+        return KafkaConsumer(
+            **{**_DEFAULTS, **self.cluster.settings(KafkaConsumer.DEFAULT_CONFIG)},
+            group_id=self.group,
+            group_instance_id=self.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            max_poll_records=self.batch_events,
+        )
+
+
+class Consumer:
+    """Takes what is published to topics into the ledger, each record once.
+
+    A batch, and how far its partitions were read, commit in one transaction of the database. Kafka
+    is told as well, for lag monitors; nobody reads on from what it was told.
+
+    `run` works in the calling thread until `stop`, which may be called from any thread and from a
+    signal handler. `on_taken` is called after each batch, in the thread of `run`.
+    """
+
+    def __init__(
+        self,
+        consuming: Consuming,
+        intake: Intake,
+        datastore: Datastore,
+        *,
+        on_taken: Callable[[Taken], None] | None = None,
+    ) -> None:
+        self._consuming = consuming
+        self._datastore = datastore
+        self._on_taken = on_taken
+        self._stopping = Event()
+        self._taker = Taker(intake, self._stopping)
+        self._state = State.JOINING
+        self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._reported_at = 0.0
+        self._settle_at = 0.0
+        self.lags: Mapping[tuple[str, int], int] = {}
+        """Records behind the end of the log, by topic and partition, of the partitions read here.
+        Replaced as a whole about once a second."""
+
+    @property
+    def state(self) -> State:
+        """What the consumer is doing at the moment."""
+        return State.WAITING if self._taker.waiting else self._state
+
+    def stop(self) -> None:
+        """End `run`, after the batch in hand if the database takes it within seconds."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Consume until `stop`. Raises `ConsumerFailed` when Kafka refuses us for good."""
+        again = delays()
+        try:
+            while not self._stopping.is_set():
+                self._state = State.JOINING
+                try:
+                    self._in_group()
+                except _HOPELESS as error:
+                    raise ConsumerFailed(str(error)) from error
+                except (KafkaError, PositionTaken) as error:
+                    if self._state is State.READING:
+                        again = delays()
+                    _log.warning("joining the group anew", exc_info=error)
+                    self._stopping.wait(next(again))
+        finally:
+            self._state = State.STOPPED
+            self.lags = {}
+
+    def _in_group(self) -> None:
+        """Be a member of the group until it has to be joined anew, which is what errors say."""
+        kafka = self._consuming.client()
+        try:
+            partitions = Partitions(kafka, self._consuming.cluster, self._datastore)
+            pattern = self._consuming.pattern()
+            if pattern is None:
+                kafka.subscribe(topics=list(self._consuming.topics), listener=partitions)
+            else:
+                kafka.subscribe(pattern=pattern, listener=partitions)
+            self._unreported.clear()
+            while not self._stopping.is_set():
+                self._step(kafka, partitions)
+            with suppress(KafkaError):
+                kafka.commit(self._unreported, timeout_ms=_CLOSE_MS)
+        finally:
+            kafka.close(autocommit=False, timeout_ms=_CLOSE_MS)
+
+    def _step(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
+        try:
+            polled = kafka.poll(_POLL_MS)
+        except (OffsetOutOfRangeError, LogTruncationError) as error:
+            _log.warning("the log is not what it was", exc_info=error)
+            partitions.unsettle(list(partitions.claims))
+            polled = {}
+        self._settle(partitions)
+        for records in self._batches(polled, partitions):
+            if self._stopping.is_set() or not self._take(records, kafka, partitions):
+                partitions.rewind(polled)
+                break
+        self._report(kafka, partitions)
+
+    def _settle(self, partitions: Partitions) -> None:
+        if time.monotonic() < self._settle_at:
+            return
+        try:
+            partitions.settle()
+        except (PersistenceError, KafkaError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                raise
+            self._taker.waiting = isinstance(error, PersistenceError)
+            _log.warning("partitions not claimed, trying again", exc_info=error)
+            self._settle_at = time.monotonic() + _SETTLE_AGAIN_SECONDS
+            return
+        self._taker.waiting = False
+        self._state = State.READING if partitions.claims else State.JOINING
+
+    def _batches(
+        self, polled: Mapping[TopicPartition, Sequence[Record]], partitions: Partitions
+    ) -> Iterator[list[Record]]:
+        batch: list[Record] = []
+        size = 0
+        for partition, records in polled.items():
+            if partition not in partitions.claims:  # given away since, or about to be read anew
+                continue
+            for record in records:
+                length = len(record.value or b"")
+                full = len(batch) == self._consuming.batch_events
+                if batch and (full or size + length > self._consuming.batch_bytes):
+                    yield batch
+                    batch, size = [], 0
+                batch.append(record)
+                size += length
+        if batch:
+            yield batch
+
+    def _take(
+        self, records: Sequence[Record], kafka: KafkaConsumer, partitions: Partitions
+    ) -> bool:
+        """Whether the batch was taken. Raises `PositionTaken` when it is time to join anew."""
+        ours = {TopicPartition(record.topic, record.partition) for record in records}
+        if not ours <= partitions.claims.keys():  # given away while the batch before was taken
+            return False
+        claims = {partition: partitions.claims[partition] for partition in ours}
+        try:
+            taken = self._while_polling(
+                _in_thread(lambda: self._taker.take(records, claims)), kafka, partitions
+            )
+        except Abandoned:
+            return False
+        except PositionTaken:
+            partitions.heed()
+            if ours <= partitions.claims.keys():
+                raise  # the group gave them to another one, and we do not know it yet
+            return False
+        partitions.moved(taken.claims)
+        for partition, held in taken.claims.items():
+            self._unreported[partition] = OffsetAndMetadata(held.position, "", -1)
+        if self._on_taken is not None:
+            self._on_taken(taken)
+        return True
+
+    def _while_polling(
+        self, taking: "Future[Taken]", kafka: KafkaConsumer, partitions: Partitions
+    ) -> Taken:
+        """The result. While it takes long, the partitions are paused and polling goes on, because
+        the group puts out whoever does not poll.
+        """
+        done, _ = wait([taking], _SLOW_SECONDS)
+        if not done:
+            partitions.hold()
+            deadline = None
+            while not taking.done():
+                if kafka.poll(_POLL_MS):
+                    raise KafkaError("records came from partitions that are paused")
+                partitions.heed()
+                if self._stopping.is_set():
+                    deadline = deadline or time.monotonic() + _STOP_SECONDS
+                    if time.monotonic() > deadline:
+                        raise Abandoned
+            partitions.release()
+        return taking.result()
+
+    def _report(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
+        """Tell Kafka, and whoever watches the lag, how far we are."""
+        if time.monotonic() < self._reported_at + _REPORT_SECONDS:
+            return
+        self._reported_at = time.monotonic()
+        lags = {}
+        for partition, held in list(partitions.claims.items()):
+            with suppress(IllegalStateError):  # given away this very moment
+                end = kafka.highwater(partition)
+                if end is not None:
+                    lags[partition.topic, partition.partition] = max(0, end - held.position)
+        self.lags = lags
+        if self._unreported:
+            kafka.commit_async(dict(self._unreported))
+            self._unreported.clear()
+
+
+def _in_thread(take: Callable[[], Taken]) -> "Future[Taken]":
+    """Its result, some time. The thread does not keep the process from ending."""
+    future: Future[Taken] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(take())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=work, name="taking", daemon=True).start()
+    return future

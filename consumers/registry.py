@@ -1,0 +1,107 @@
+"""Schemas by number, from a Confluent-compatible schema registry."""
+
+import json
+from base64 import b64encode
+from http import HTTPStatus
+from threading import Lock
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import structlog
+from cachetools import TTLCache
+
+_log = structlog.get_logger(__name__)
+_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+_SCHEMA_NOT_FOUND = 40403
+_UNKNOWN_SECONDS = 10
+_UNKNOWN_KEPT = 1_000
+
+
+class RegistryUnavailable(Exception):
+    """The registry does not answer as it should; asking again later may help."""
+
+
+class Registry:
+    """Looks schemas up over the registry's REST interface, each number once.
+
+    A number means the same schema for ever, so known numbers survive an outage of the registry.
+    That a number is unknown is remembered for a few seconds only, because it may be about to be
+    registered. `url` is the registry's root; `username` and `password` go out as basic
+    authentication, and may stand in the URL instead. Any number of threads may use it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        timeout_seconds: float = 10,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the schema registry's address starts with http:// or https://")
+        self._root = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        self._headers = {"Accept": f"{_MEDIA_TYPE}, application/json"}
+        username = username or unquote(parts.username or "")
+        password = password or unquote(parts.password or "")
+        if username:
+            credentials = f"{username}:{password}".encode()
+            self._headers["Authorization"] = "Basic " + b64encode(credentials).decode()
+        self._timeout = timeout_seconds
+        self._opener = build_opener(_NoRedirects)
+        self._known: dict[int, str] = {}
+        self._unknown: TTLCache[int, bool] = TTLCache(_UNKNOWN_KEPT, _UNKNOWN_SECONDS)
+        self._lock = Lock()
+
+    def schema_for(self, schema_id: int) -> str | None:
+        """The text of the schema with that number, or None if there is none.
+
+        Raises `RegistryUnavailable` for a number not seen before while the registry is away, or
+        refuses us.
+        """
+        found = self._known.get(schema_id)
+        if found is not None:
+            return found
+        with self._lock:
+            if schema_id not in self._known and schema_id not in self._unknown:
+                text = self._fetch(f"/schemas/ids/{schema_id}")
+                if text is None:
+                    self._unknown[schema_id] = True
+                else:
+                    self._known[schema_id] = text
+            return self._known.get(schema_id)
+
+    def _fetch(self, path: str) -> str | None:
+        request = Request(self._root + path, headers=self._headers)  # noqa: S310 (http, checked)
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                answer = json.load(response)
+                schema, kind = answer["schema"], answer.get("schemaType", "AVRO")
+        except HTTPError as error:
+            with error:
+                if error.code == HTTPStatus.NOT_FOUND and _names_no_schema(error.read()):
+                    return None
+            raise RegistryUnavailable(f"it answers {error.code} to {path}") from error
+        except (URLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryUnavailable(f"no answer to {path}: {type(error).__name__}") from error
+        if kind != "AVRO" or not isinstance(schema, str):
+            _log.warning("schema of the registry is no Avro schema", number=path.rpartition("/")[2])
+            return None
+        return schema
+
+
+def _names_no_schema(body: bytes) -> bool:
+    """Whether it is the registry that says so, rather than a server at a wrong address."""
+    try:
+        return bool(json.loads(body)["error_code"] == _SCHEMA_NOT_FOUND)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Credentials go to the registry that was set, and to no other."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None

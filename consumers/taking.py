@@ -1,0 +1,94 @@
+"""A batch of records goes through the intake: patiently, in the order given, none left behind."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from threading import Event
+from typing import NamedTuple
+
+import structlog
+from eventsourcing.persistence import DataError, IntegrityError, PersistenceError
+from kafka.structs import TopicPartition
+
+from consumers.records import Record, message_of
+from consumers.registry import RegistryUnavailable
+from ledger.candidates import Receipt
+from ledger.intake import Intake
+from ledger.positions import Claim
+
+_log = structlog.get_logger(__name__)
+_FIRST_DELAY_SECONDS = 0.1
+_LONGEST_DELAY_SECONDS = 5.0
+
+Claims = Mapping[TopicPartition, Claim]
+
+
+class Abandoned(Exception):
+    """The consumer is to stop, and the batch could not be taken until then. Nothing of it was."""
+
+
+class Taken(NamedTuple):
+    """What became of records: a receipt for each, and where their partitions stand now."""
+
+    records: Sequence[Record]
+    receipts: Sequence[Receipt]
+    claims: Claims
+
+
+class Taker:
+    """Takes batches through the intake, each with its partitions' positions in one transaction.
+
+    As long as the database (or a schema registry) is away, it tries again, more and more slowly.
+    `waiting` says so; `stopping` ends it.
+    """
+
+    def __init__(self, intake: Intake, stopping: Event) -> None:
+        self._intake = intake
+        self._stopping = stopping
+        self.waiting = False
+
+    def take(self, records: Sequence[Record], claims: Claims) -> Taken:
+        """Take the records; `claims` are those of their partitions.
+
+        Raises `PositionTaken` when one of the partitions has become another consumer's, and
+        `Abandoned`; nothing is taken then.
+        """
+        received_at = datetime.now(UTC)
+        messages = [message_of(record, received_at=received_at) for record in records]
+        ends: dict[TopicPartition, int] = {}
+        for record in records:
+            # Where to read on, not what was read: offsets have gaps (transactions, compaction).
+            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        tracking = [claims[partition].to(end) for partition, end in ends.items()]
+        receipts = self._patiently(lambda: self._intake.take(messages, tracking=tracking))
+        moved = {
+            partition: Claim(claims[partition].name, claims[partition].number, end)
+            for partition, end in ends.items()
+        }
+        return Taken(records, receipts, moved)
+
+    def _patiently(self, take: Callable[[], list[Receipt]]) -> list[Receipt]:
+        for delay in delays():
+            try:
+                receipts = take()
+            except (IntegrityError, DataError):
+                raise
+            except (PersistenceError, RegistryUnavailable) as error:
+                self.waiting = True
+                _log.warning("batch not taken, trying again", exc_info=error)
+                if self._stopping.wait(delay):
+                    raise Abandoned from error
+            else:
+                self.waiting = False
+                return receipts
+        raise AssertionError("there is always another attempt")
+
+
+def delays() -> Iterator[float]:
+    """Seconds to wait before each further attempt, without end; spread, so that consumers that lost
+    the same database do not all come back at once.
+    """
+    delay = _FIRST_DELAY_SECONDS
+    while True:
+        yield delay * random.uniform(0.5, 1)  # noqa: S311 (spreading, not a secret)
+        delay = min(2 * delay, _LONGEST_DELAY_SECONDS)

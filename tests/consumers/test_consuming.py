@@ -1,0 +1,29 @@
+"""The main path: everything that EVENTS.md names goes from a topic into the ledger, once."""
+
+from tests.consumers.channel import Channel
+from tests.consumers.events import touchpoint
+from tests.consumers.running import Ledger, consuming, eventually
+
+
+def test_every_form_of_an_event_is_taken(channel: Channel, ledger: Ledger) -> None:
+    topic = channel.topic("touchpoints", partitions=2)
+    events = [touchpoint(f"T-{number}", f"C-{number % 3}") for number in range(6)]
+    binary_json, binary_bare, binary_single, structured, untyped, anonymous = events
+    channel.send(topic, binary_json.json_data, binary_json.headers("application/json"))
+    channel.send(topic, binary_bare.bare, binary_bare.headers("application/avro"))
+    channel.send(topic, binary_single.single_object, binary_single.headers("application/avro"))
+    content_type = b"application/cloudevents+json; charset=UTF-8"
+    channel.send(topic, structured.structured, [("content-type", content_type)])
+    channel.send(topic, untyped.structured)
+    channel.send(topic, anonymous.single_object, key=anonymous.key, partition=1)
+    channel.flush()
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 6)
+    assert ledger.received() == {"received": 6, "appended": 6}
+    assert {row[0] for row in ledger.query("SELECT originator_id FROM ledger.events")} == {
+        f"touchpoint:T-{number}" for number in range(6)
+    }
+    [[source, name]] = ledger.query(
+        "SELECT source, id FROM ledger.events WHERE originator_id = 'touchpoint:T-5'"
+    )
+    assert (source, name.partition("-")[0]) == (f"kafka:{topic}", "1")
