@@ -15,7 +15,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/servicetrail demo $(ARGS)
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from pydantic_core import PydanticUndefined
 
 from schemas import document as schemas_document
 from servicetrail.cli.main import app
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def _default(value: Any) -> str:
-    return "none" if value in (None, PydanticUndefined) else f"`{value}`"
+    return "none" if value is None else f"`{value}`"
 
 
 def _walk(
