@@ -33,12 +33,17 @@ _SQL = {
 _CONVERSATIONS = Table(
     "conversations",
     Conversation._fields,
-    {"conversation_id": "text", "visible_from": "timestamptz"},
+    {"started_at": "timestamptz", "conversation_id": "text", "visible_from": "timestamptz"},
 )
 _INTERVALS = Table(
     "intervals",
     Interval._fields,
-    {"metric": "text", "started_by": "uuid", "visible_from": "timestamptz"},
+    {
+        "metric": "text",
+        "started_at": "timestamptz",
+        "started_by": "uuid",
+        "visible_from": "timestamptz",
+    },
 )
 
 Thread = tuple[str, str]
@@ -141,6 +146,8 @@ def _write_versions(
         cursor.execute(
             _SQL["relate"],
             {
+                "customers": [version.customer_id for version in changed],
+                "cases": [version.case_id or "" for version in changed],
                 "event_ids": [version.event_id for version in changed],
                 "occurred_at": [instant_text(version.occurred_at) for version in changed],
                 "visible_to": [instant_text(version.visible_to) for version in changed],

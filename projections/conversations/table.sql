@@ -5,7 +5,7 @@
 
 -- Every version of every touchpoint: the record and its corrections, each a whole record.
 CREATE TABLE touchpoints (
-    event_id          uuid PRIMARY KEY,
+    event_id          uuid NOT NULL,
     touchpoint_id     text NOT NULL,
     customer_id       text NOT NULL,
     case_id           text,
@@ -33,7 +33,9 @@ CREATE TABLE touchpoints (
     handling_seconds  double precision,
     concurrency       integer NOT NULL
 );
-CREATE INDEX touchpoints_of_thread ON touchpoints (customer_id, coalesce(case_id, ''));
+-- Each index is dear: this one finds threads and keeps an event from being taken twice.
+CREATE UNIQUE INDEX touchpoints_of_thread
+    ON touchpoints (customer_id, coalesce(case_id, ''), event_id);
 CREATE INDEX touchpoints_reaching ON touchpoints (customer_id) WHERE reaches;
 CREATE INDEX touchpoints_by_time ON touchpoints (occurred_at)
     INCLUDE (channel, direction, customer_id, outcome, visible_from, visible_to);
@@ -51,10 +53,8 @@ CREATE TABLE conversations (
     topic            text,
     team             text,
     department       text,
-    PRIMARY KEY (conversation_id, visible_from)
+    PRIMARY KEY (started_at, conversation_id, visible_from) INCLUDE (channel, visible_to)
 );
-CREATE INDEX conversations_by_time ON conversations (started_at)
-    INCLUDE (channel, visible_from, visible_to);
 
 -- Half-open [started_at, ended_at), from the touchpoint that waited to the one that ended the wait.
 -- Not ended: still waiting. channel, topic, team, department are those of the touchpoint that waited.
@@ -75,7 +75,6 @@ CREATE TABLE intervals (
     answered_team        text,
     answered_department  text,
     employee_id          text,               -- who ended the wait
-    PRIMARY KEY (metric, started_by, visible_from)
+    PRIMARY KEY (metric, started_at, started_by, visible_from)
+        INCLUDE (channel, ended_at, visible_to)
 );
-CREATE INDEX intervals_by_time ON intervals (metric, started_at)
-    INCLUDE (channel, ended_at, visible_from, visible_to);

@@ -13,7 +13,8 @@ SELECT {columns} FROM touchpoints AS t WHERE customer_id = ANY (%(customers)s)
 UPDATE touchpoints AS t
 SET occurred_at = told.occurred_at, visible_to = told.visible_to, reaches = told.reaches
 FROM unnest(
-    %(event_ids)s::uuid[], %(occurred_at)s::timestamptz[], %(visible_to)s::timestamptz[],
-    %(reaches)s::boolean[]
-) AS told (event_id, occurred_at, visible_to, reaches)
-WHERE t.event_id = told.event_id
+    %(customers)s::text[], %(cases)s::text[], %(event_ids)s::uuid[],
+    %(occurred_at)s::timestamptz[], %(visible_to)s::timestamptz[], %(reaches)s::boolean[]
+) AS told (customer_id, case_id, event_id, occurred_at, visible_to, reaches)
+WHERE t.customer_id = told.customer_id AND coalesce(t.case_id, '') = told.case_id
+    AND t.event_id = told.event_id
