@@ -25,7 +25,7 @@ def channels(
 
     In the window are touchpoints and feedback that happened in it, conversations and waits that
     began in it (on the channel of the touchpoint that opened, or waited), promises due in it and
-    complaints raised in it. Rows have the names of METRICS, "channel rows"; those that are not
+    complaints raised in it. Rows are those of docs/reference/metrics.md; those that are not
     computed yet (`first_response_km_…`, `cost`, `cost_per_resolved`, `first_contact_resolution`,
     `adjusted_…`, `comparable`, `reversed_by_adjustment`) are null. `feedback_mean` is over scores
     as they were given, `abandoned` counts touchpoints.

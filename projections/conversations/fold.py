@@ -1,6 +1,6 @@
 """Touchpoints in, conversations and waits out. Pure, and blind to the order of its input.
 
-Definitions: METRICS "Conversations and response times". A *version* is one record of a touchpoint,
+Definitions: docs/reference/metrics.md, "Response times". A *version* is one record of a touchpoint,
 as first published or as corrected; it holds from `visible_from` until `visible_to`, when the next
 correction replaces it. The rows hold in the same sense, so that what is said as of an instant is
 exactly what the facts up to that instant say.

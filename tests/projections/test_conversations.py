@@ -1,4 +1,4 @@
-"""How long customers waited: METRICS "Conversations and response times", story by story."""
+"""How long customers waited, story by story."""
 
 import random
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What became of promises: METRICS "Promises", as verdicts at several instants."""
+"""What became of promises: verdicts at several instants."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Invariants of METRICS on random histories, through real PostgreSQL.
+"""Invariants of the read models on random histories, through real PostgreSQL.
 
-5: a verdict does not depend on when or how often it is evaluated. 6: any order of arrival, any
+A verdict does not depend on when or how often it is evaluated. Any order of arrival, any
 duplication and any cut into batches gives equal rows. And what is said as of an instant is what the
 facts up to that instant say, whatever happened after.
 """
@@ -236,7 +236,7 @@ def test_verdicts_are_what_the_definition_says(
 
 
 def verdict_by_definition(story: Sequence[Happened], instant: datetime) -> list[str]:
-    """METRICS "Promises", word by word, over the facts up to an instant."""
+    """The verdicts of docs/reference/metrics.md, word by word, over the facts up to an instant."""
     told = zip(as_recorded(story), story, strict=True)
     in_order = sorted(told, key=lambda pair: (pair[0].occurred_at, pair[0].rank, pair[0].event_id))
     facts = [event for _, event in in_order if event.occurred_at <= instant]
