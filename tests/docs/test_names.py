@@ -1,0 +1,183 @@
+"""Whatever the pages name is there: files, functions, settings, event types, commands, columns."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+
+from domain import EVENT_TYPES
+from projections.queries import METRICS, VERDICTS
+from projections.registry import read_models
+from servicetrail.cli.main import app
+from servicetrail.settings import PREFIX, Settings
+from tests.conftest import DatabaseUrls
+from tests.docs.pages import ROOT, Page, pages
+from tests.docs.reader import Reader
+from web import rows
+
+PAGES = pages()
+METRICS_PAGE = Page(ROOT / "docs" / "reference" / "metrics.md")
+SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+FOR_TESTS = {"SERVICETRAIL_TEST_DATABASE_URL"}
+FILE = re.compile(
+    r"(?P<path>[\w./-]+(/|\.(py|sql|md|avsc|toml|yaml|json|lock)))(::(?P<name>[\w.]+))?"
+)
+EVENT_TYPE = re.compile(r"\b[a-z_]+\.[a-z_]+\.v\d+\b")
+ROUTE = re.compile(r"(GET|POST) (/\S*)")
+MAKE = re.compile(r"\bmake ([a-z]+)\b")
+EXAMPLE = re.compile(r"visit")
+"""CONTRIBUTING adds an event type and a read model of visits; they are not there."""
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def files_on_a_readers_machine() -> set[str]:
+    """Files that pages tell their readers to write, and directories that the program makes."""
+    written = {name for page in PAGES for block in page.blocks() if (name := block.option("file"))}
+    return written | {".servicetrail/", "postgres/", "postgres.lock"}
+
+
+@every_page
+def test_links_lead_somewhere(page: Page) -> None:
+    for target in page.links():
+        if target.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.path.parent / name).resolve() if name else page.path
+        assert path.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in Page(path).anchors(), f"{page.name} links to {target}"
+
+
+@every_page
+def test_files_and_functions_are_there(page: Page) -> None:
+    for span in page.code_spans():
+        match = FILE.fullmatch(span)
+        if match is None or EXAMPLE.search(span) or span.startswith("/"):
+            continue
+        bases = (ROOT, page.path.parent)
+        path = next(
+            (base / match["path"] for base in bases if (base / match["path"]).exists()), None
+        )
+        if path is None:
+            assert match["path"] in files_on_a_readers_machine(), f"{page.name}: {span}"
+        elif match["name"]:
+            assert is_in(path, match["name"]), f"{page.name}: {span}"
+
+
+def is_in(path: Path, name: str) -> bool:
+    """Whether a Python file defines a name (with dots: inside of it), or an .sql file a query."""
+    if path.suffix == ".sql":
+        text = path.read_text(encoding="utf-8")
+        return (
+            f"-- name: {name}\n" in text or re.search(rf"\b{re.escape(name)}\b", text) is not None
+        )
+    if path.is_relative_to(ROOT / "tests"):
+        return re.search(rf"^(def|class) {name}\b", path.read_text(), re.MULTILINE) is not None
+    found: Any = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    for part in name.split("."):
+        if not hasattr(found, part):
+            return part in getattr(found, "__annotations__", {})
+        found = getattr(found, part)
+    return True
+
+
+@every_page
+def test_settings_are_there(page: Page) -> None:
+    named = set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", page.text))
+    assert named <= SETTINGS | FOR_TESTS
+
+
+@every_page
+def test_event_types_are_there(page: Page) -> None:
+    named = {name for name in EVENT_TYPE.findall(page.text) if not EXAMPLE.search(name)}
+    assert named <= EVENT_TYPES.keys()
+
+
+@every_page
+def test_targets_of_make_are_there(page: Page) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    spans = [span for span in page.code_spans() if span.startswith("make ")]
+    lines = [
+        line for b in page.blocks() for line in b.text.splitlines() if line.startswith("make ")
+    ]
+    for target in MAKE.findall("\n".join(spans + lines)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
+
+
+@pytest.mark.parametrize(
+    # A decision is the record of its day and may name what was called otherwise later.
+    "page",
+    [page for page in PAGES if page.path.parent.name != "decisions"],
+    ids=lambda page: page.name,
+)
+def test_commands_and_their_options_are_there(page: Page) -> None:
+    for span in page.code_spans():
+        words = span.split()
+        if words[0] != "servicetrail" or len(words) == 1:
+            continue
+        command: Any = typer.main.get_command(app)
+        for word in words[1:]:
+            if word in getattr(command, "commands", {}):
+                command = command.commands[word]
+            elif word.startswith("--"):
+                options = {
+                    name for each in command.params for name in [*each.opts, *each.secondary_opts]
+                }
+                assert word in options | {"--help"}, f"{page.name}: {span}"
+            else:
+                assert not getattr(command, "commands", {}), f"{page.name}: {span}"
+
+
+def test_routes_are_there(tmp_path: Path, database_urls: DatabaseUrls) -> None:
+    with Reader(tmp_path, SERVICETRAIL_DATABASE_URL=database_urls.owner) as reader:
+        reader.serve("servicetrail up")
+        routes = httpx.get(f"http://{reader.address}/openapi.json").json()["paths"]
+    for page in PAGES:
+        for method, path in ROUTE.findall("\n".join(page.code_spans())):
+            path = re.sub(r"\{\w+\}", "{}", path.partition("?")[0])
+            known = {re.sub(r"\{[\w:]+\}", "{}", name): methods for name, methods in routes.items()}
+            assert path == "/openapi.json" or method.lower() in known.get(path, {}), page.name
+
+
+def section(page: Page, heading: str) -> str:
+    """What stands under a heading, up to the next one of whatever level."""
+    return re.split(
+        r"^#+ ", page.text.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE
+    )[0]
+
+
+def first_cells(text: str, heading: str) -> list[str]:
+    """The code spans in the first cells of the table whose first column is called `heading`."""
+    table = text.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return re.findall(r"`(\w+)`", " ".join(cells))
+
+
+@pytest.mark.parametrize(
+    ("part", "row"),
+    [
+        ("Timelines", rows.TimelineRow),
+        ("Channels", rows.ChannelRow),
+        ("Response times", rows.ResponseTimeRow),
+        ("Promises", rows.PromiseRow),
+        ("Complaints", rows.ComplaintRow),
+    ],
+)
+def test_every_column_is_defined(part: str, row: type[rows.RowModel]) -> None:
+    assert sorted(first_cells(section(METRICS_PAGE, part), "column")) == sorted(row.model_fields)
+
+
+def test_every_metric_and_verdict_is_defined() -> None:
+    assert first_cells(section(METRICS_PAGE, "Response times"), "metric") == [*METRICS]
+    assert first_cells(section(METRICS_PAGE, "Promises"), "verdict") == [*VERDICTS]
+
+
+def test_every_table_is_described() -> None:
+    text = section(Page(ROOT / "docs" / "dashboards.md"), "The tables in SQL")
+    tables = {table for model in read_models() for table in model.tables} | {"position"}
+    assert set(first_cells(text, "table")) == tables
