@@ -1,7 +1,7 @@
 """What was said about a promise in, its verdict out. Pure, and blind to the order of its input.
 
-Definitions: docs/reference/metrics.md. A row holds from `visible_from` until `visible_to`; a new one
-begins only where what is said changes otherwise than by time passing: a due time moved, or a
+Definitions: docs/reference/metrics.md. A row holds from `visible_from` until `visible_to`; a new
+one begins only where what is said changes otherwise than by time passing: a due time moved, or a
 settlement undone by a better one. That way the verdict as of any instant is one comparison.
 """
 
