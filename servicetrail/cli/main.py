@@ -38,6 +38,7 @@ TOLD_AS_THEY_ARE = (
 # The one thing that typer offers of the family of usage errors.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__base__ or typer.BadParameter
 INTERRUPTED = 130
+HELP = {"-h", "--help"}
 
 app = typer.Typer(
     name="servicetrail",
@@ -45,20 +46,20 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": sorted(HELP), "max_content_width": 100},
 )
 
 
 @app.callback()
 def options(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log everything, and show where an error came from.")
+    ] = False,
 ) -> None:
     """Read what every command needs before it runs."""
-    context.obj = {"debug": debug}
-    if "--help" not in sys.argv:
+    if not HELP & set(sys.argv):  # help must not need settings that are right
         settings = read_settings()
-        log.configure(settings.log_format, settings.log_level)
+        log.configure(settings.log_format, "debug" if debug else settings.log_level)
 
 
 for group in (serving, demonstrating, importing, simulating, reading, accounting, status, schemas):
