@@ -1,0 +1,93 @@
+"""What the benchmarks work on: a simulated company's events, on a durable embedded PostgreSQL."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg2
+
+from ledger.datastore import PROGRAM_ROLE, Datastore
+from ledger.intake import Intake
+from ledger.keys import Keyring, MasterKey
+from ledger.migrations import migrate
+from schemas.catalogue import SHIPPED
+from schemas.containers import write_container
+from schemas.files import messages_in
+from schemas.json_data import from_json
+from schemas.message import Message
+from servicetrail.embedded import EmbeddedPostgres
+from servicetrail.simulate import simulate
+
+SEED = 7
+BATCH = 1_000
+EVENTS_PER_DAY = 1_000
+
+
+class Database(NamedTuple):
+    """One database of the server, with the newest schema, and an intake on it."""
+
+    url: str
+    owner_url: str
+    datastore: Datastore
+    intake: Intake
+
+
+def simulated_file(events: int, directory: Path) -> Path:
+    """An Avro container file of that many events."""
+    path = directory / f"simulated-{events}-{SEED}.avro"
+    with path.open("wb") as stream:
+        simulated = simulate(
+            events,
+            SEED,
+            start=datetime(2026, 1, 1, tzinfo=UTC),
+            days=max(1, events // EVENTS_PER_DAY),
+        )
+        write_container(stream, map(_typed, simulated))
+    return path
+
+
+def _typed(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "data": from_json(SHIPPED.by_type[event["type"]], event["data"])}
+
+
+def simulated_messages(events: int) -> list[Message]:
+    """The messages of such a file."""
+    with tempfile.TemporaryDirectory() as directory:
+        return list(messages_in(str(simulated_file(events, Path(directory)))))
+
+
+def batches(messages: list[Message]) -> Iterator[list[Message]]:
+    """The messages in batches of 1,000."""
+    for start in range(0, len(messages), BATCH):
+        yield messages[start : start + BATCH]
+
+
+@contextmanager
+def server() -> Iterator[EmbeddedPostgres]:
+    """A durable embedded PostgreSQL with the settings that `servicetrail up` gives it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="servicetrail-benchmark-") as directory,
+        EmbeddedPostgres(Path(directory)) as postgres,
+    ):
+        yield postgres
+
+
+@contextmanager
+def database(postgres: EmbeddedPostgres, name: str) -> Iterator[Database]:
+    """A new database on the server."""
+    connection = psycopg2.connect(postgres.database_url("postgres"))
+    connection.autocommit = True
+    connection.cursor().execute(f"CREATE DATABASE {name}")
+    connection.close()
+    owner_url = postgres.database_url(name)
+    migrate(owner_url)
+    url = postgres.database_url(name, PROGRAM_ROLE)
+    datastore = Datastore(url)
+    try:
+        keyring = Keyring(datastore, MasterKey(bytes(32)))
+        yield Database(url, owner_url, datastore, Intake(datastore, keyring))
+    finally:
+        datastore.close()
