@@ -59,14 +59,19 @@ def test_files_and_functions_are_there(page: Page) -> None:
         match = FILE.fullmatch(span)
         if match is None or EXAMPLE.search(span) or span.startswith("/"):
             continue
-        bases = (ROOT, page.path.parent)
-        path = next(
-            (base / match["path"] for base in bases if (base / match["path"]).exists()), None
-        )
-        if path is None:
+        found = found_at(match["path"], page)
+        if found is None:
             assert match["path"] in files_on_a_readers_machine(), f"{page.name}: {span}"
         elif match["name"]:
-            assert is_in(path, match["name"]), f"{page.name}: {span}"
+            assert is_in(found, match["name"]), f"{page.name}: {span}"
+
+
+def found_at(path: str, page: Page) -> Path | None:
+    """The file, seen from the root or from the page; a bare name may be that of a read model's."""
+    places = [ROOT / path, page.path.parent / path]
+    if "/" not in path:
+        places += ROOT.glob(f"projections/*/{path}")
+    return next((place for place in places if place.exists()), None)
 
 
 def is_in(path: Path, name: str) -> bool:
