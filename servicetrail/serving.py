@@ -51,6 +51,9 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
             "choose another with --port or SERVICETRAIL_HTTP_PORT"
         ) from None
     with closing(listener):
+        # asyncio does this only for sockets that were made with an explicit protocol number.
+        # Without it each answer waits some 40 ms for the client's delayed acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from servicetrail.serving import listening
+from servicetrail.settings import Settings
 from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import touchpoint
 
@@ -120,3 +123,13 @@ def test_it_logs_nothing_personal(command: Command) -> None:
     assert any(line.get("route") == "/events" for line in lines)
     assert secret not in stderr
     assert "Ada" not in stderr
+
+
+def test_answers_do_not_wait_for_the_client_s_acknowledgement() -> None:
+    with (
+        listening(Settings(http_port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
