@@ -29,7 +29,7 @@ FILE = re.compile(
 EVENT_TYPE = re.compile(r"\b[a-z_]+\.[a-z_]+\.v\d+\b")
 ROUTE = re.compile(r"(GET|POST) (/\S*)")
 MAKE = re.compile(r"\bmake ([a-z]+)\b")
-EXAMPLE = re.compile(r"visit")
+EXAMPLE = re.compile(r"visit|path/to")
 """CONTRIBUTING adds an event type and a read model of visits; they are not there."""
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -82,7 +82,7 @@ def is_in(path: Path, name: str) -> bool:
             f"-- name: {name}\n" in text or re.search(rf"\b{re.escape(name)}\b", text) is not None
         )
     if path.is_relative_to(ROOT / "tests"):
-        return re.search(rf"^(def|class) {name}\b", path.read_text(), re.MULTILINE) is not None
+        return re.search(rf"^(def |class )?{name}\b", path.read_text(), re.MULTILINE) is not None
     found: Any = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     for part in name.split("."):
         if not hasattr(found, part):

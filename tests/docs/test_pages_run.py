@@ -9,6 +9,7 @@ Fenced blocks say what they are by the words behind their fence:
 - a language and `output`: what the block before it writes (see `comparing`).
 """
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -50,14 +51,16 @@ def check_output(block: Block, written: str) -> None:
 
 @pytest.mark.skipif(bool(missing_programs()), reason=f"not installed: {missing_programs()}")
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
-def test_the_page_runs_as_written(
-    page: Page, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_the_page_runs_as_written(page: Page, request: pytest.FixtureRequest) -> None:
     environment = {}
     if page.name not in EMBEDDED:
         urls: DatabaseUrls = request.getfixturevalue("database_urls")
         environment["SERVICETRAIL_DATABASE_URL"] = urls.owner
-    with Reader(tmp_path, **environment) as reader:
+    # Not in pytest's own directory: each start of pytest closes that to PostgreSQL's system user.
+    with (
+        tempfile.TemporaryDirectory(prefix="servicetrail-docs-") as directory,
+        Reader(Path(directory), **environment) as reader,
+    ):
         follow(page, reader)
 
 
