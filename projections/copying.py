@@ -29,6 +29,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     int: str,
     float: repr,
     dict: lambda value: json.dumps(value).translate(_ESCAPES),
+    list: lambda value: json.dumps(value).translate(_ESCAPES),
 }
 
 
@@ -37,7 +38,8 @@ def copy_rows(
 ) -> None:
     """Insert rows, each a sequence of values in the order of `columns`.
 
-    A column holds None and values of one type: text, instants, booleans, numbers, dicts (as JSON).
+    A column holds None and values of one type: text, instants, booleans, numbers, dicts or lists
+    (as JSON).
     """
     if not rows:
         return

@@ -5,8 +5,10 @@ from datetime import timedelta
 from projections.complaints.model import COMPLAINTS
 from projections.conversations.fold import EPISODE_GAP
 from projections.conversations.model import conversations
+from projections.customers.model import CUSTOMERS
 from projections.feedback.model import FEEDBACK
 from projections.model import ReadModel
+from projections.policies.model import POLICIES
 from projections.promises.model import PROMISES
 from projections.timeline.model import TIMELINE
 
@@ -15,4 +17,4 @@ def read_models(*, episode_gap: timedelta = EPISODE_GAP) -> tuple[ReadModel, ...
     """Every read model; `episode_gap` is how far apart touchpoints without a case may be to belong
     together.
     """
-    return TIMELINE, conversations(episode_gap), PROMISES, COMPLAINTS, FEEDBACK
+    return TIMELINE, conversations(episode_gap), PROMISES, COMPLAINTS, FEEDBACK, POLICIES, CUSTOMERS

@@ -7,6 +7,7 @@ facts up to that instant say, whatever happened after.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -141,9 +142,90 @@ feedback = st.builds(
 )
 
 
+WEEK = [
+    {"weekday": day, "from": begin, "to": end}
+    for day in range(1, 7)
+    for begin, end in (("08:00", "09:01"), ("09:02", "24:00"))
+]
+published = st.one_of(
+    st.builds(
+        lambda when, zone, days, valid_from: happened(
+            "calendar.published.v1",
+            when,
+            calendar_id="office",
+            timezone=zone,
+            weekly=WEEK[:days],
+            holidays=[START.date()] if days % 2 else [],
+            valid_from=valid_from,
+        ),
+        instants,
+        st.sampled_from(["Europe/Amsterdam", "America/New_York"]),
+        st.integers(8, 12),
+        instants,
+    ),
+    st.builds(
+        lambda when, metric, selector, seconds, clock, valid_from: happened(
+            "service_level.published.v1",
+            when,
+            service_level_id=f"{metric} {selector}",
+            metric=metric,
+            target_seconds=seconds,
+            clock=clock,
+            calendar_id="office",
+            valid_from=valid_from,
+            **selector,
+        ),
+        instants,
+        st.sampled_from(["first_response", "next_reply", "resolution", "acknowledge", "apologize"]),
+        st.sampled_from([{}, {"channel": "mail"}, {"topic": "boiler"}, {"tier": "negative"}]),
+        st.sampled_from([0, 60, 3600]),
+        st.sampled_from(["business", "calendar"]),
+        instants,
+    ),
+    st.builds(
+        lambda when, channel, cost, valid_from: happened(
+            "channel.costed.v1",
+            when,
+            channel=channel,
+            cost_per_minute=cost,
+            cost_per_contact=Decimal(1),
+            currency="EUR",
+            valid_from=valid_from,
+        ),
+        instants,
+        st.sampled_from(["mail", "phone"]),
+        st.none() | st.just(Decimal("0.5")),
+        instants,
+    ),
+    st.builds(
+        lambda when, most, valid_from: happened(
+            "authority_limit.set.v1",
+            when,
+            role="agent",
+            max_value=Decimal(most),
+            currency="EUR",
+            valid_from=valid_from,
+        ),
+        instants,
+        st.sampled_from([10, 20]),
+        instants,
+    ),
+    st.builds(
+        lambda when, customer, tier: happened(
+            "customer.tiered.v1", when, customer_id=customer, tier=tier
+        ),
+        instants,
+        st.sampled_from(CUSTOMERS),
+        st.sampled_from(["most_valuable", "negative"]),
+    ),
+)
+policies = st.lists(published, max_size=6)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Happened]:
     parts = [draw(touchpoints()), draw(promises()), draw(complaints()), draw(feedback)]
+    parts.append(draw(policies))
     return list({event.id: event for part in parts for event in part}.values())
 
 

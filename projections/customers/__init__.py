@@ -1,0 +1,1 @@
+"""Read model: what customers were worth to the organisation over time."""

@@ -1,0 +1,100 @@
+"""The rules in force: which version of a policy counts at an instant. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol, TypeVar
+
+
+class Version(Protocol):
+    """One published version of a policy."""
+
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def published_at(self) -> datetime: ...
+    @property
+    def valid_from(self) -> datetime: ...
+
+
+VersionT = TypeVar("VersionT", bound=Version)
+
+
+class ServiceLevel(NamedTuple):
+    """How fast something is to be done; a selector that is None fits anything."""
+
+    event_id: str
+    published_at: datetime
+    valid_from: datetime
+    service_level_id: str
+    metric: str
+    channel: str | None
+    topic: str | None
+    tier: str | None
+    severity: str | None
+    target_seconds: float
+    clock: str
+    calendar_id: str | None
+
+    def selects(self, **about: str | None) -> bool:
+        """Whether every selector that is set says what `about` says."""
+        selectors = ((name, getattr(self, name)) for name in SELECTORS)
+        return all(wanted is None or wanted == about.get(name) for name, wanted in selectors)
+
+    @property
+    def selectors(self) -> int:
+        """How many selectors are set."""
+        return sum(getattr(self, name) is not None for name in SELECTORS)
+
+
+SELECTORS = ("channel", "topic", "tier", "severity")
+
+
+class AuthorityLimit(NamedTuple):
+    """The highest amends that a role may offer by itself."""
+
+    event_id: str
+    published_at: datetime
+    valid_from: datetime
+    role: str
+    max_value: Decimal
+    currency: str
+
+
+def precedence(version: Version) -> tuple[datetime, datetime, str]:
+    """Of the versions of one policy that are valid, the one with the greatest counts."""
+    return version.valid_from, version.published_at, version.event_id
+
+
+def in_force(versions: Iterable[VersionT], at: datetime) -> VersionT | None:
+    """Of the versions of one policy, the one in force at an instant."""
+    return max((v for v in versions if v.valid_from <= at), key=precedence, default=None)
+
+
+class Levels:
+    """Service levels, to be asked which one counts."""
+
+    def __init__(self, versions: Iterable[ServiceLevel]) -> None:
+        by_id: dict[str, list[ServiceLevel]] = defaultdict(list)
+        for version in versions:
+            by_id[version.service_level_id].append(version)
+        self._policies: Sequence[Sequence[ServiceLevel]] = list(by_id.values())
+
+    def level(self, metric: str, at: datetime, **about: str | None) -> ServiceLevel | None:
+        """The level in force at an instant for what `about` says (channel, topic, tier, severity).
+
+        Of several that fit the one with the most selectors counts, then the one valid since later,
+        then the last by id; None if nothing was agreed.
+        """
+        held = (in_force(versions, at) for versions in self._policies)
+        fitting = [
+            level
+            for level in held
+            if level is not None and level.metric == metric and level.selects(**about)
+        ]
+        return max(
+            fitting,
+            key=lambda level: (level.selectors, level.valid_from, level.service_level_id),
+            default=None,
+        )
