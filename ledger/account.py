@@ -35,6 +35,16 @@ class Gap(NamedTuple):
     last: int
 
 
+class Move(NamedTuple):
+    """One receipt that ended otherwise than the account says, and may go by another source now."""
+
+    received_at: datetime
+    source: str
+    outcome: str
+    new_source: str
+    new_outcome: str
+
+
 class Difference(NamedTuple):
     """An outcome of a source whose count is not what is really there."""
 
@@ -48,22 +58,23 @@ def enter(
     cursor: PgCursor,
     now: datetime,
     outcomes: Mapping[tuple[str, str], int],
-    settled: Iterable[tuple[datetime, str, str]],
+    settled: Iterable[Move],
 ) -> None:
     """Write a batch into the account.
 
-    `outcomes` counts what came, by (source, outcome). `settled` are parked inputs that ended
-    otherwise now: (time of receipt, source, outcome).
+    `outcomes` counts what came, by (source, outcome). `settled` are receipts of earlier that ended
+    otherwise now; they are moved at the time at which they came.
     """
     sums: dict[tuple[datetime, str], Counter[str]] = {}
     for (source, outcome), count in outcomes.items():
         counts = sums.setdefault((now, source), Counter())
         counts["received"] += count
         counts[outcome] += count
-    for received_at, source, outcome in settled:
-        counts = sums.setdefault((received_at, source), Counter())
-        counts["parked"] -= 1
-        counts[outcome] += 1
+    for received_at, source, outcome, new_source, new_outcome in settled:
+        for name, ended, count in ((source, outcome, -1), (new_source, new_outcome, 1)):
+            counts = sums.setdefault((received_at, name), Counter())
+            counts["received"] += count
+            counts[ended] += count
     execute_values(
         cursor,
         _SQL["enter"],

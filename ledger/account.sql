@@ -12,6 +12,7 @@ FROM intake.tally
 WHERE (%(source)s IS NULL OR source = %(source)s)
   AND (%(since)s IS NULL OR received_at >= %(since)s)
 GROUP BY source
+HAVING sum(received) <> 0
 ORDER BY source
 
 -- name: gaps
@@ -34,8 +35,9 @@ WITH found AS (
     UNION ALL
     SELECT source, 'duplicate', sum(seen) FROM intake.duplicates GROUP BY source
     UNION ALL
-    SELECT source, state, sum(attempts) FROM intake.kept WHERE state <> 'settled'
-    GROUP BY source, state
+    SELECT source, outcome, sum(attempts) FROM intake.kept
+    WHERE outcome IN ('conflict', 'parked', 'rejected')
+    GROUP BY source, outcome
 ),
 accounted AS (
     SELECT source, outcome, sum(n) AS n

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from domain import EVENT_TYPES, Conflict, Fact, NotYet, Refused
-from ledger.kept import Kept, Parked, encodable, shown
+from ledger.kept import Again, Kept, Parked, encodable, shown
 from schemas import codec
 from schemas.event import Event, Unreadable
 from schemas.message import Message
@@ -35,9 +35,14 @@ class Receipt(NamedTuple):
 
 
 class Candidate:
-    """A message, what could be read of it, and what was decided about it."""
+    """A message, what could be read of it, and what was decided about it.
+
+    `again` is there for an input that is redriven: it was received and kept before. `repairs` is
+    the kept id of the input of which the message is a repaired one.
+    """
 
     __slots__ = (
+        "again",
         "event",
         "event_id",
         "explanation",
@@ -48,17 +53,27 @@ class Candidate:
         "path",
         "position",
         "reason",
+        "repairs",
         "source",
         "unreadable",
         "waits_for",
     )
 
     def __init__(
-        self, message: Message, now: datetime, read: Read, parked: Parked | None = None
+        self,
+        message: Message,
+        now: datetime,
+        read: Read,
+        parked: Parked | None = None,
+        *,
+        again: Again | None = None,
+        repairs: int | None = None,
     ) -> None:
         """Read the message. `parked` says that it waited in the ledger's queue until now."""
         self.message = message
         self.parked = parked
+        self.again = again
+        self.repairs = repairs
         self.event: Event | None = None
         self.unreadable: Unreadable | None = None
         try:
@@ -101,6 +116,18 @@ class Candidate:
         """The event, of a candidate that could be read."""
         assert self.event is not None
         return self.event
+
+    @property
+    def known(self) -> Event | Unreadable:
+        """As much of the event as could be read."""
+        known = self.event or self.unreadable
+        assert known is not None
+        return known
+
+    @property
+    def customer_id(self) -> str | None:
+        """Whose event it is, as far as that can be read, or could be before."""
+        return self.known.customer_id or (self.again and self.again.customer_id)
 
     def append(self) -> None:
         """It enters the ledger; its position is known once the batch is written."""
@@ -150,8 +177,7 @@ class Candidate:
         """What is kept of a parked, conflicting or rejected input."""
         assert self.reason is not None
         assert self.explanation is not None
-        known = self.event or self.unreadable
-        assert known is not None
+        known = self.known
         return Kept(
             message=self.message,
             state=self.outcome,
@@ -159,11 +185,12 @@ class Candidate:
             source=self.source,
             id=self.id,
             type=known.type,
-            customer_id=known.customer_id,
+            customer_id=self.customer_id,
             stream_id=self.event.stream_id if self.event else None,
             waits_for=self.waits_for,
             reason=self.reason,
             explanation=self.explanation,
             path=self.path,
             sequence=known.sequence,
+            repairs=self.repairs,
         )

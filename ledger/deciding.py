@@ -1,6 +1,6 @@
 """What becomes of a batch, decided on what was looked up for it. No database here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain import Fact, NotYet, Refused, Stream
@@ -24,14 +24,19 @@ class Queue:
 
 @dataclass
 class Snapshot:
-    """What the ledger and the intake knew about the events of a batch when it was looked up."""
+    """What the ledger and the intake knew about the events of a batch when it was looked up.
+
+    `queue_change` is the last change to the queues. `reopened` are the queues out of which
+    somebody takes an input: they are looked through again before anything is placed.
+    """
 
     position: int
-    last_kept_id: int
+    queue_change: int
     recorded: Mapping[str, Recorded]
     held: Mapping[str, Candidate]
     streams: dict[str, Stream]
     queues: dict[str, Queue]
+    reopened: Collection[str] = ()
 
 
 @dataclass
@@ -63,6 +68,9 @@ class _Batch:
         self._decisions = Decisions()
 
     def decide(self, candidates: Sequence[Candidate]) -> Decisions:
+        for stream_id in self._known.reopened:
+            if (queue := self._queues.get(stream_id)) is not None:
+                self._settle(stream_id, queue.candidates)
         for candidate in candidates:
             candidate.undecide()
             if candidate.event is not None and not self._seen_before(candidate):
@@ -74,7 +82,8 @@ class _Batch:
             for candidate in queue.candidates
             if candidate.parked is not None
             and candidate.outcome == "parked"
-            and candidate.waits_for != candidate.parked.waits_for
+            and (candidate.waits_for, candidate.reason)
+            != (candidate.parked.waits_for, candidate.parked.reason)
         ]
         return self._decisions
 

@@ -11,7 +11,7 @@ decided anew.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -25,12 +25,14 @@ from psycopg2.extras import execute_values
 
 from domain import EVENT_TYPES, Fact
 from ledger import account, kept
+from ledger.account import Move
 from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.deciding import Decisions, Snapshot, decide
 from ledger.keys import DataKey, Keyring, customer_subject
-from ledger.lookup import LookUp, advanced, parked_since, seen
+from ledger.lookup import LookUp, advanced, queues_changed, seen
 from ledger.positions import move
+from ledger.redriving import TAKEN, Carried, Errand
 from ledger.rows import NewEvent, append, shard_of
 from ledger.sql import named_queries
 from schemas import codec
@@ -96,6 +98,20 @@ class Intake:
         """
         return self._take(self._batch(messages), tracking)
 
+    def carry_out(self, errand: Errand, *, dry_run: bool = False) -> list[Receipt]:
+        """Do with kept inputs what a person decided, in one transaction like any other batch.
+
+        Gives a receipt for each input that the errand takes through the door; a `dry_run` writes
+        nothing, and its receipts have no positions yet. Raises what `take` raises, and
+        `ledger.kept.Moved` if somebody else did something about one of the inputs meanwhile.
+        """
+        now = datetime.now(UTC)
+        candidates = [
+            Candidate(message, now, self._read, again=again, repairs=repairs)
+            for message, again, repairs in errand.inputs
+        ]
+        return self._take(_Batch(now, candidates), (), errand, dry_run)
+
     def take_each(self, batches: Iterable[Sequence[Message]]) -> Iterator[list[Receipt]]:
         """Take batches one after the other, in their order, and yield the receipts of each.
 
@@ -116,14 +132,24 @@ class Intake:
         now = datetime.now(UTC)
         return _Batch(now, [Candidate(message, now, self._read) for message in messages])
 
-    def _take(self, batch: _Batch, tracking: Sequence[Tracking]) -> list[Receipt]:
+    def _take(
+        self,
+        batch: _Batch,
+        tracking: Sequence[Tracking],
+        errand: Errand | None = None,
+        dry_run: bool = False,
+    ) -> list[Receipt]:
         now, candidates = batch
+        withdrawn = () if errand is None else errand.withdrawn
         for _ in range(_ATTEMPTS):
             with self._datastore.transaction() as cursor:
-                snapshot = self._look_up.snapshot(cursor, candidates, now)
+                snapshot = self._look_up.snapshot(cursor, candidates, now, withdrawn)
             decisions = decide(candidates, snapshot)
+            if errand is not None and errand.only_if_taken and not _taken(candidates):
+                decisions = Decisions()
             try:
-                self._write(candidates, decisions, snapshot, tracking, now)
+                if not dry_run:
+                    self._write(candidates, decisions, snapshot, tracking, now, errand)
             except _Overtaken:
                 continue
             return [candidate.receipt() for candidate in candidates]
@@ -138,11 +164,12 @@ class Intake:
         snapshot: Snapshot,
         tracking: Sequence[Tracking],
         now: datetime,
+        errand: Errand | None,
     ) -> None:
-        to_keep = [
-            c.to_keep() for c in candidates if c.outcome in ("parked", "conflict", "rejected")
-        ]
-        keys = self._keyring.for_sealing(_subjects(decisions.appended, to_keep))
+        received = [c for c in candidates if c.again is None]
+        to_keep = [c.to_keep() for c in received if c.outcome in ("parked", "conflict", "rejected")]
+        redriven = {c.customer_id for c in candidates if c.again is not None}
+        keys = self._keyring.for_sealing(_subjects(decisions.appended, to_keep, redriven))
         new_events = [_new_event(candidate, fact, keys) for candidate, fact in decisions.appended]
         with self._datastore.transaction() as cursor:
             move(cursor, tracking)
@@ -153,36 +180,44 @@ class Intake:
                     raise _Overtaken from error
                 for position, (candidate, _) in enumerate(decisions.appended, start=first):
                     candidate.position = position
-            elif decisions.parked:
+            elif decisions.parked or errand is not None:
                 cursor.execute(_SQL["lock_head"])
             self._check_not_overtaken(cursor, decisions, snapshot)
-            self._keep(cursor, candidates, decisions, to_keep, keys, now)
-            account.enter(
-                cursor,
-                now,
-                outcomes=Counter([(c.source, c.outcome) for c in candidates]),
-                settled=[
-                    (waited.first_seen, waited.source, candidate.outcome)
-                    for candidate in [c for c, _ in decisions.appended] + decisions.refused
-                    if (waited := candidate.parked) is not None
-                ],
-            )
+            self._keep(cursor, received, decisions, to_keep, keys, now)
+            settled = [
+                Move(
+                    waited.first_seen, waited.source, "parked", candidate.source, candidate.outcome
+                )
+                for candidate in [c for c, _ in decisions.appended] + decisions.refused
+                if (waited := candidate.parked) is not None
+            ]
+            if errand is not None:
+                try:
+                    settled += errand.write(cursor, Carried(candidates, keys, now))
+                except UniqueViolation as error:
+                    raise _Overtaken from error
+            outcomes = Counter([(c.source, c.outcome) for c in received])
+            account.enter(cursor, now, outcomes=outcomes, settled=settled)
 
     def _check_not_overtaken(
         self, cursor: PgCursor, decisions: Decisions, snapshot: Snapshot
     ) -> None:
         """Raise if, since the snapshot, what a parked event waits for was appended, or an event was
-        parked that waits for what this batch appends. (Two writers appending the same, the
-        database's constraints refuse.)"""
-        if not decisions.appended and not decisions.parked:
+        parked that waits for what this batch appends, or something was taken out of a queue. (Two
+        writers appending the same, the database's constraints refuse.)"""
+        if not decisions.appended and not decisions.parked and not snapshot.reopened:
             return
-        _, last_kept_id = seen(cursor)
+        _, queue_change = seen(cursor)
         appended = {fact.originator_id for _, fact in decisions.appended}
-        if last_kept_id != snapshot.last_kept_id and parked_since(
-            cursor, appended, snapshot.last_kept_id
+        parked = {candidate.read_event.stream_id for candidate in decisions.parked}
+        if queue_change != snapshot.queue_change and queues_changed(
+            cursor,
+            snapshot.queue_change,
+            any_=appended.union(snapshot.reopened),
+            taken_out=parked,
         ):
             raise _Overtaken
-        waited_for = {candidate.read_event.stream_id for candidate in decisions.parked} - appended
+        waited_for = parked.union(snapshot.reopened) - appended
         if waited_for and advanced(cursor, waited_for, snapshot.position):
             raise _Overtaken
 
@@ -198,7 +233,7 @@ class Intake:
         if to_keep:
             try:
                 kept.keep(cursor, self._keyring, to_keep, keys, now)
-            except UniqueViolation as error:
+            except (UniqueViolation, kept.Moved) as error:
                 raise _Overtaken from error
         settled = {
             c.parked.kept_id: c.position for c, _ in decisions.appended if c.parked is not None
@@ -220,9 +255,18 @@ class Intake:
             )
 
 
-def _subjects(appended: Sequence[tuple[Candidate, Fact]], to_keep: Sequence[kept.Kept]) -> set[str]:
+def _taken(candidates: Sequence[Candidate]) -> bool:
+    return all(candidate.outcome in TAKEN for candidate in candidates)
+
+
+def _subjects(
+    appended: Sequence[tuple[Candidate, Fact]],
+    to_keep: Sequence[kept.Kept],
+    redriven: Set[str | None],
+) -> set[str]:
     """Whose keys a batch needs."""
-    subjects = {customer_subject(kept_input.customer_id) for kept_input in to_keep}
+    subjects = {customer_subject(customer_id) for customer_id in redriven}
+    subjects |= {customer_subject(kept_input.customer_id) for kept_input in to_keep}
     for candidate, _ in appended:
         if candidate.read_event.personal:
             subjects.add(customer_subject(candidate.read_event.customer_id))

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from eventsourcing.persistence import OperationalError
 from psycopg2.extensions import cursor as PgCursor
 from psycopg2.extras import Json, execute_values
 
@@ -19,10 +20,18 @@ from schemas.message import Message
 
 _SQL = named_queries(Path(__file__).with_name("kept.sql"))
 _SHOWN_CHARACTERS = 200
+_COLUMNS = 19
+_ROW = f"({'%s, ' * _COLUMNS}CASE %s WHEN 'parked' THEN nextval('intake.queue_changes') END)"
+
+
+class Moved(OperationalError):
+    """A kept input was redriven or discarded while something else was being done about it. Nothing
+    was written: look again.
+    """
 
 
 class Kept(NamedTuple):
-    """An input to be kept, and why."""
+    """An input to be kept, and why. `repairs` is the kept input of which it is a repaired one."""
 
     message: Message
     state: str  # parked, conflict, rejected
@@ -37,6 +46,7 @@ class Kept(NamedTuple):
     explanation: str
     path: str | None
     sequence: int | None
+    repairs: int | None = None
 
 
 class Parked(NamedTuple):
@@ -46,8 +56,17 @@ class Parked(NamedTuple):
     event_id: str
     stream_id: str
     waits_for: str
+    reason: str
     source: str
     first_seen: datetime
+
+
+class Again(NamedTuple):
+    """A kept input that is taken through the door once more: what it was until then."""
+
+    kept_id: int
+    state: str
+    customer_id: str | None
 
 
 def keep(
@@ -59,16 +78,19 @@ def keep(
 ) -> None:
     """Keep each input, sealed with the key of its customer, out of `keys`.
 
-    A conflict or rejection that is kept already, byte for byte, counts as one more attempt. Raises
-    psycopg2's `UniqueViolation` for an event that is parked already.
+    A conflict or rejection that is kept already, byte for byte, counts as one more attempt. Whoever
+    parks holds the ledger's lock. Raises psycopg2's `UniqueViolation` for an event that is parked
+    already, and `Moved`.
     """
     seen_again = _find_again(cursor, keyring, inputs)
     if seen_again:
         cursor.execute(_SQL["attempted"], {"kept_ids": sorted(seen_again.values()), "now": now})
+        if cursor.rowcount != len(seen_again):
+            raise Moved("an input that came again was redriven or discarded at the same time")
     new = [kept for index, kept in enumerate(inputs) if index not in seen_again]
     if not new:
         return
-    execute_values(cursor, _SQL["keep"], [_row(kept, keys, now) for kept in new])
+    execute_values(cursor, _SQL["keep"], [_row(kept, keys, now) for kept in new], _ROW)
 
 
 def parked_of(cursor: PgCursor, stream_ids: Iterable[str]) -> dict[str, list[Parked]]:
@@ -149,8 +171,8 @@ def _same(one: Message, other: Message) -> bool:
 
 def _row(kept: Kept, keys: Mapping[str, DataKey], now: datetime) -> tuple[object, ...]:
     subject = customer_subject(kept.customer_id)
-    sealed = keys[subject].seal(_pack(kept.message), kept.event_id.encode())
     return (
+        kept.state,
         kept.state,
         kept.event_id,
         shown(kept.source),
@@ -165,10 +187,17 @@ def _row(kept: Kept, keys: Mapping[str, DataKey], now: datetime) -> tuple[object
         kept.sequence,
         Json(dict(kept.message.origin)),
         subject,
-        sealed,
+        seal(kept.message, keys[subject], kept.event_id),
         now,
         now,
+        kept.repairs,
+        kept.state,
     )
+
+
+def seal(message: Message, key: DataKey, event_id: str) -> bytes:
+    """The message as it is kept: encrypted, and bound to the event id that the row has."""
+    return key.seal(_pack(message), event_id.encode())
 
 
 def shown(text: str) -> str:

@@ -1,7 +1,8 @@
 -- name: keep
 INSERT INTO intake.kept (
-    state, event_id, source, id, type, customer_id, originator_id, waits_for, reason, message, path,
-    sequence, origin, key_subject, sealed, first_seen, last_seen
+    state, outcome, event_id, source, id, type, customer_id, originator_id, waits_for, reason,
+    message, path, sequence, origin, key_subject, sealed, first_seen, last_seen, repairs,
+    queue_change
 ) VALUES %s
 
 -- name: same_event
@@ -11,39 +12,54 @@ WHERE event_id = ANY (%(event_ids)s::uuid[]) AND state IN ('conflict', 'rejected
 ORDER BY kept_id
 
 -- name: attempted
-UPDATE intake.kept SET attempts = attempts + again.times, last_seen = %(now)s
-FROM (
+WITH again AS (
     SELECT kept_id, count(*)::integer AS times FROM unnest(%(kept_ids)s::bigint[]) AS ids (kept_id)
     GROUP BY kept_id
-) AS again
-WHERE kept.kept_id = again.kept_id
+),
+counted AS (
+    UPDATE intake.kept SET attempts = attempts + again.times, last_seen = %(now)s
+    FROM again
+    WHERE kept.kept_id = again.kept_id AND kept.state IN ('conflict', 'rejected')
+    RETURNING kept.kept_id, kept.outcome, kept.reason, kept.path, again.times
+)
+INSERT INTO intake.steps (kept_id, at, step, outcome, reason, path)
+SELECT kept_id, %(now)s, 'received', outcome, reason, path
+FROM counted, generate_series(1, times)
 
 -- name: parked_of
-SELECT kept_id, replace(event_id::text, '-', ''), originator_id, waits_for, source, first_seen
+SELECT
+    kept_id, replace(event_id::text, '-', ''), originator_id, waits_for, reason, source, first_seen
 FROM intake.kept
 WHERE state = 'parked' AND originator_id = ANY (%(stream_ids)s::text[])
 ORDER BY kept_id
 
 -- name: parked_events
-SELECT kept_id, replace(event_id::text, '-', ''), originator_id, waits_for, source, first_seen
+SELECT
+    kept_id, replace(event_id::text, '-', ''), originator_id, waits_for, reason, source, first_seen
 FROM intake.kept
 WHERE state = 'parked' AND event_id = ANY (%(event_ids)s::uuid[])
 
 -- name: sealed
 SELECT kept_id, replace(event_id::text, '-', ''), key_subject, sealed, origin
 FROM intake.kept
-WHERE kept_id = ANY (%(kept_ids)s)
+WHERE kept_id = ANY (%(kept_ids)s::bigint[])
 
 -- name: settle
-UPDATE intake.kept SET state = 'settled', position = settled.position, last_seen = %(now)s
+UPDATE intake.kept
+SET state = 'settled', outcome = 'appended', position = settled.position, last_seen = %(now)s
 FROM unnest(%(kept_ids)s::bigint[], %(positions)s::bigint[]) AS settled (kept_id, position)
 WHERE kept.kept_id = settled.kept_id
 
 -- name: refuse
-UPDATE intake.kept
-SET state = %(state)s, reason = %(reason)s, message = %(message)s, path = %(path)s,
-    waits_for = NULL, last_seen = %(now)s
-WHERE state = 'parked' AND event_id = %(event_id)s::uuid
+WITH refused AS (
+    UPDATE intake.kept
+    SET state = %(state)s, outcome = %(state)s, reason = %(reason)s, message = %(message)s,
+        path = %(path)s, waits_for = NULL, last_seen = %(now)s
+    WHERE state = 'parked' AND event_id = %(event_id)s::uuid
+    RETURNING kept_id
+)
+INSERT INTO intake.steps (kept_id, at, step, outcome, reason, path)
+SELECT kept_id, %(now)s, 'refused', %(state)s, %(reason)s, %(path)s FROM refused
 
 -- name: wait_on
 UPDATE intake.kept

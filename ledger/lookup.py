@@ -32,21 +32,36 @@ class LookUp:
         self._read = read
 
     def snapshot(
-        self, cursor: PgCursor, candidates: Sequence[Candidate], now: datetime
+        self,
+        cursor: PgCursor,
+        candidates: Sequence[Candidate],
+        now: datetime,
+        withdrawn: Collection[kept.Parked] = (),
     ) -> Snapshot:
-        """Everything as of one moment: what is recorded later has a higher position or kept id."""
+        """Everything as of one moment: what is recorded later has a higher position, and what
+        changes a queue later a higher number. What is `withdrawn` counts as gone from its queue.
+        """
         events = [c.event for c in candidates if c.event is not None]
-        position, last_kept_id = seen(cursor)
+        position, queue_change = seen(cursor)
         event_ids = [event.event_id for event in events]
-        held = kept.parked_events(cursor, event_ids) if last_kept_id else {}
-        streams = self._streams(cursor, events)
-        parked = kept.parked_of(cursor, {e.stream_id for e in events}) if last_kept_id else {}
-        wanted = self._brought(events, parked)
-        to_load = [p for stream_id in wanted for p in parked[stream_id]]
+        reopened = {row.stream_id for row in withdrawn}
+        held: dict[str, kept.Parked] = {}
+        parked: dict[str, list[kept.Parked]] = {}
+        if queue_change:
+            held = kept.parked_events(cursor, event_ids)
+            parked = kept.parked_of(cursor, {e.stream_id for e in events} | reopened)
+        for row in withdrawn:
+            held.pop(row.event_id, None)
+            rows = parked.get(row.stream_id, [])
+            parked[row.stream_id] = [r for r in rows if r.kept_id != row.kept_id]
+        streams = self._streams(cursor, events, reopened)
+        queues = {stream_id: rows for stream_id, rows in parked.items() if rows}
+        wanted = self._brought(events, queues) | (reopened & queues.keys())
+        to_load = [p for stream_id in wanted for p in queues[stream_id]]
         waiting = self._reopen(cursor, [*held.values(), *to_load], now)
         return Snapshot(
             position=position,
-            last_kept_id=last_kept_id,
+            queue_change=queue_change,
             recorded=self._recorded(cursor, event_ids),
             held={
                 event_id: waiting[row.kept_id]
@@ -62,8 +77,9 @@ class LookUp:
                     if stream_id in wanted
                     else [],
                 )
-                for stream_id, rows in parked.items()
+                for stream_id, rows in queues.items()
             },
+            reopened=reopened,
         )
 
     def _recorded(self, cursor: PgCursor, event_ids: Sequence[str]) -> dict[str, Recorded]:
@@ -92,13 +108,15 @@ class LookUp:
             )
         return recorded
 
-    def _streams(self, cursor: PgCursor, events: Sequence[Event]) -> dict[str, Stream]:
-        """The streams of the events that exist.
+    def _streams(
+        self, cursor: PgCursor, events: Sequence[Event], reopened: Collection[str]
+    ) -> dict[str, Stream]:
+        """The streams of the events, and of the queues `reopened`, that exist.
 
         Where facts are decided upon, the stream is rebuilt from all of its events; a customer's or
         a policy's may be long and is only continued.
         """
-        decided: set[str] = set()
+        decided: set[str] = set(reopened)
         continued: set[str] = set()
         for event in events:
             (decided if event.type in _DECIDED else continued).add(event.stream_id)
@@ -144,10 +162,10 @@ class LookUp:
 
 
 def seen(cursor: PgCursor) -> tuple[int, int]:
-    """The last position and the last kept id that this transaction can see."""
+    """The last position, and the last change to a queue, that this transaction can see."""
     cursor.execute(_SQL["seen"])
-    position, last_kept_id = cursor.fetchone() or (0, 0)
-    return position, last_kept_id
+    position, queue_change = cursor.fetchone() or (0, 0)
+    return position, queue_change
 
 
 def advanced(cursor: PgCursor, stream_ids: Collection[str], position: int) -> bool:
@@ -156,7 +174,13 @@ def advanced(cursor: PgCursor, stream_ids: Collection[str], position: int) -> bo
     return cursor.fetchone() is not None
 
 
-def parked_since(cursor: PgCursor, stream_ids: Collection[str], kept_id: int) -> bool:
-    """Whether anything of the streams was parked after the kept id."""
-    cursor.execute(_SQL["parked_since"], {"stream_ids": text_array(stream_ids), "kept_id": kept_id})
+def queues_changed(
+    cursor: PgCursor, since: int, *, any_: Collection[str], taken_out: Collection[str]
+) -> bool:
+    """Whether, after the change numbered `since`, a queue of the streams `any_` was changed, or
+    something was taken out of one of the streams `taken_out`."""
+    cursor.execute(
+        _SQL["queues_changed"],
+        {"since": since, "any": text_array(any_), "taken_out": text_array(taken_out)},
+    )
     return cursor.fetchone() is not None

@@ -1,7 +1,7 @@
 -- name: seen
 SELECT
     (SELECT position FROM ledger.head),
-    coalesce((SELECT max(kept_id) FROM intake.kept), 0)
+    coalesce((SELECT max(queue_change) FROM intake.kept), 0)
 
 -- name: recorded
 SELECT
@@ -31,7 +31,11 @@ SELECT 1 FROM ledger.events
 WHERE originator_id = ANY (%(stream_ids)s::text[]) AND position > %(position)s
 LIMIT 1
 
--- name: parked_since
+-- name: queues_changed
 SELECT 1 FROM intake.kept
-WHERE state = 'parked' AND originator_id = ANY (%(stream_ids)s::text[]) AND kept_id > %(kept_id)s
+WHERE queue_change > %(since)s
+  AND (
+      originator_id = ANY (%(any)s::text[])
+      OR (state <> 'parked' AND originator_id = ANY (%(taken_out)s::text[]))
+  )
 LIMIT 1
