@@ -109,6 +109,12 @@ def parked_events(cursor: PgCursor, event_ids: Iterable[str]) -> dict[str, Parke
     return {row[1]: Parked._make(row) for row in cursor.fetchall()}
 
 
+def states(cursor: PgCursor, event_ids: Iterable[str]) -> dict[str, str]:
+    """What became of inputs that were parked: the state in which each is kept now, by event id."""
+    cursor.execute(_SQL["states"], {"event_ids": text_array(event_ids)})
+    return dict(cursor.fetchall())
+
+
 def messages(cursor: PgCursor, keyring: Keyring, kept_ids: Iterable[int]) -> dict[int, Message]:
     """The kept inputs as they arrived. Those whose customer was erased are left out."""
     cursor.execute(_SQL["sealed"], {"kept_ids": list(kept_ids)})

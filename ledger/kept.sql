@@ -65,3 +65,9 @@ SELECT kept_id, %(now)s, 'refused', %(state)s, %(reason)s, %(path)s FROM refused
 UPDATE intake.kept
 SET waits_for = %(waits_for)s, reason = %(reason)s, message = %(message)s
 WHERE state = 'parked' AND event_id = %(event_id)s::uuid
+
+-- name: states
+SELECT DISTINCT ON (event_id) replace(event_id::text, '-', ''), state
+FROM intake.kept
+WHERE event_id = ANY (%(event_ids)s::uuid[])
+ORDER BY event_id, state IN ('parked', 'settled') DESC, kept_id DESC

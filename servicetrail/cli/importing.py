@@ -17,7 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ledger.candidates import Receipt
 from ledger.datastore import retry_on_loss
-from ledger.kept import parked_events
+from ledger.kept import states
 from schemas import codec
 from schemas.files import UnreadableFile, messages_from
 from schemas.message import Message
@@ -98,7 +98,7 @@ class Import:
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
         self._parked: set[str] = set()
-        self._settled = 0
+        self._waited: Counter[str] = Counter()
         self._unreadable: list[str] = []
 
     def take_files(self, files: Sequence[str], reading: Reading, stop: Stop) -> None:
@@ -121,15 +121,14 @@ class Import:
     def finish(self) -> None:
         """See what of the parked has settled, and print the summary."""
         with self._system.datastore.transaction() as cursor:
-            still = parked_events(cursor, self._parked)
-        self._settled = len(self._parked) - len(still)
-        self._parked = set(still)
+            self._waited = Counter(states(cursor, self._parked).values())
         for outcome in ("appended", "duplicate", "conflict", "parked", "rejected"):
             out.print(f"{outcome:>10}  {self._outcomes[outcome]:,}")
         for (outcome, reason), count in sorted(self._reasons.items()):
             out.print(f"{'':>12}{outcome}: {reason}  {count:,}")
-        if self._settled:
-            out.print(f"{'':>12}settled since they were parked  {self._settled:,}")
+        for state, count in sorted(self._waited.items()):
+            if state != "parked":
+                out.print(f"{'':>12}parked at first, then {state}  {count:,}")
         for line in self._unreadable:
             err.print(f"servicetrail: {printable(line)}", soft_wrap=True)
 
@@ -141,7 +140,7 @@ class Import:
             err.print("servicetrail: stopped; run the same command again to go on")
             return 128 + stop.signal
         refused = self._outcomes["rejected"] + self._outcomes["conflict"]
-        return NOT_ALL_TAKEN if refused or self._parked else 0
+        return NOT_ALL_TAKEN if refused or self._waited.keys() - {"settled"} else 0
 
     def _take_batch(self, batch: Sequence[Message]) -> None:
         for message, receipt in zip(batch, self._take(batch), strict=True):

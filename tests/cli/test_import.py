@@ -79,6 +79,18 @@ def test_parked_events_that_settle_later_in_the_run_count_as_taken(command: Comm
     assert "settled" in done.stdout
 
 
+def test_a_parked_event_that_is_refused_later_in_the_run_does_not_count_as_taken(
+    command: Command,
+) -> None:
+    command.environment["SERVICETRAIL_IMPORT_BATCH_EVENTS"] = "1"
+    foreign = promise("kept", "P-1", 1, customer_id="somebody-else")
+    done = command.run(
+        "import", command.write_lines("mail.jsonl", [foreign, promise("made", "P-1")])
+    )
+    assert done.returncode == 1
+    assert "parked at first, then rejected" in done.stdout
+
+
 def test_a_damaged_file_gives_what_could_be_read_and_status_2(
     command: Command, tmp_path: Path
 ) -> None:
