@@ -41,7 +41,12 @@ class Reader:
         recipe = f"make -n -f '{ROOT / 'Makefile'}' -o .venv/.runtime 'BIN={commands}'"
         _write_command(commands / "make", f'PATH="{os.environ["PATH"]}" {recipe}', instead=True)
         self._environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("SERVICETRAIL_")},
+            # Neither our own settings nor the variables of a make that runs the tests.
+            **{
+                k: v
+                for k, v in os.environ.items()
+                if not k.startswith(("SERVICETRAIL_", "MAKE", "MFLAGS"))
+            },
             "PATH": f"{commands}:{_POSTGRES}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "SERVICETRAIL_HTTP_PORT": "0",
