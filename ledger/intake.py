@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from eventsourcing.persistence import OperationalError, Tracking
 from psycopg2.errors import UniqueViolation
@@ -46,13 +45,6 @@ _ATTEMPTS = 20
 
 class _Overtaken(Exception):
     """Another writer changed what this batch was decided on."""
-
-
-class _Batch(NamedTuple):
-    """Messages that were read, and when that began."""
-
-    received_at: datetime
-    candidates: list[Candidate]
 
 
 class Intake:
@@ -96,51 +88,8 @@ class Intake:
         nothing was taken, and the same batch may be given again. Whatever the registry raises
         passes through, with nothing taken.
         """
-        return self._take(self._batch(messages), tracking)
-
-    def carry_out(self, errand: Errand, *, dry_run: bool = False) -> list[Receipt]:
-        """Do with kept inputs what a person decided, in one transaction like any other batch.
-
-        Gives a receipt for each input that the errand takes through the door; a `dry_run` writes
-        nothing, and its receipts have no positions yet. Raises what `take` raises, and
-        `ledger.kept.Moved` if somebody else did something about one of the inputs meanwhile.
-        """
         now = datetime.now(UTC)
-        candidates = [
-            Candidate(message, now, self._read, again=again, repairs=repairs)
-            for message, again, repairs in errand.inputs
-        ]
-        return self._take(_Batch(now, candidates), (), errand, dry_run)
-
-    def take_each(self, batches: Iterable[Sequence[Message]]) -> Iterator[list[Receipt]]:
-        """Take batches one after the other, in their order, and yield the receipts of each.
-
-        While one batch is being written, the next is read already. What was yielded is committed;
-        raises what `take` raises, and then nothing of that batch, or of later ones, was taken.
-        """
-        with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
-            ahead: Future[_Batch] | None = None
-            for messages in batches:
-                following = reader.submit(self._batch, messages)
-                if ahead is not None:
-                    yield self._take(ahead.result(), ())
-                ahead = following
-            if ahead is not None:
-                yield self._take(ahead.result(), ())
-
-    def _batch(self, messages: Sequence[Message]) -> _Batch:
-        now = datetime.now(UTC)
-        return _Batch(now, [Candidate(message, now, self._read) for message in messages])
-
-    def _take(
-        self,
-        batch: _Batch,
-        tracking: Sequence[Tracking],
-        errand: Errand | None = None,
-        dry_run: bool = False,
-    ) -> list[Receipt]:
-        now, candidates = batch
-        withdrawn = () if errand is None else errand.withdrawn
+        candidates = [Candidate(message, now, self._read) for message in messages]
         for _ in range(_ATTEMPTS):
             with self._datastore.transaction() as cursor:
                 snapshot = self._look_up.snapshot(cursor, candidates, now, withdrawn)

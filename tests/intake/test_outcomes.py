@@ -255,21 +255,3 @@ def test_a_time_that_was_assumed_is_marked_and_makes_no_conflict(door: Door) -> 
     assert door.outcomes(message) == ["appended"]
     assert door.query("SELECT occurred_at, time_assumed FROM ledger.events") == [(NOON, True)]
     assert door.outcomes(touchpoint("T-1", id="a", minutes=3)) == ["duplicate"]
-
-
-def test_batches_taken_in_turn_end_as_batches_taken_one_by_one(door: Door) -> None:
-    batches = [
-        [promise("kept", "P-1", id="early"), touchpoint("T-1", id="a")],
-        [promise("made", "P-1", id="made")],
-        [],
-        [touchpoint("T-1", id="a"), raw(b"{not json")],
-    ]
-    receipts = list(door.intake.take_each(batches))
-    assert [[receipt.outcome for receipt in batch] for batch in receipts] == [
-        ["parked", "appended"],
-        ["appended"],
-        [],
-        ["duplicate", "rejected"],
-    ]
-    assert door.ids() == ["a", "made", "early"]
-    assert door.differences() == []
