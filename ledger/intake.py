@@ -11,8 +11,7 @@ decided anew.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -90,6 +89,31 @@ class Intake:
         """
         now = datetime.now(UTC)
         candidates = [Candidate(message, now, self._read) for message in messages]
+        return self._take(candidates, now, tracking)
+
+    def carry_out(self, errand: Errand, *, dry_run: bool = False) -> list[Receipt]:
+        """Do with kept inputs what a person decided, in one transaction like any other batch.
+
+        Gives a receipt for each input that the errand takes through the door; a `dry_run` writes
+        nothing, and its receipts have no positions yet. Raises what `take` raises, and
+        `ledger.kept.Moved` if somebody else did something about one of the inputs meanwhile.
+        """
+        now = datetime.now(UTC)
+        candidates = [
+            Candidate(message, now, self._read, again=again, repairs=repairs)
+            for message, again, repairs in errand.inputs
+        ]
+        return self._take(candidates, now, (), errand, dry_run)
+
+    def _take(
+        self,
+        candidates: Sequence[Candidate],
+        now: datetime,
+        tracking: Sequence[Tracking],
+        errand: Errand | None = None,
+        dry_run: bool = False,
+    ) -> list[Receipt]:
+        withdrawn = () if errand is None else errand.withdrawn
         for _ in range(_ATTEMPTS):
             with self._datastore.transaction() as cursor:
                 snapshot = self._look_up.snapshot(cursor, candidates, now, withdrawn)
