@@ -16,7 +16,8 @@ IGNORES = frozenset(EVENT_TYPES) - HANDLES
 _COLUMNS = frozenset(Step._fields) - {"severity", "outcome"}
 
 
-def _fact_of(event: RecordedEvent) -> Step:
+def step_of(event: RecordedEvent) -> Step:
+    """The step that an event of a complaint is."""
     field = event.data.get
     return Step(
         event.event_id,
@@ -53,7 +54,7 @@ def _own_fields(event: RecordedEvent) -> dict[str, Any]:
 _STEPS = FactsOfThings(
     facts_table="complaint_steps",
     columns=Step._fields,
-    fact_of=_fact_of,
+    fact_of=step_of,
     stored=Step._make,
     fold=fold,
     rows=Table(

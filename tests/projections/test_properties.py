@@ -108,6 +108,10 @@ def promises(draw: st.DrawFn) -> list[Happened]:
     return [made, *draw(st.lists(facts, max_size=4, unique_by=lambda fact: fact.id))]
 
 
+OFFER = {"amends_id": "A", "kind": "refund", "currency": "EUR"}
+PREVENTION = {"root_cause": "stock", "origin": "policy", "measure": "a list"}
+
+
 @st.composite
 def complaints(draw: st.DrawFn) -> list[Happened]:
     raised = happened("complaint.raised.v1", draw(instants), complaint_id="K", channel="mail")
@@ -116,6 +120,16 @@ def complaints(draw: st.DrawFn) -> list[Happened]:
         instants,
         st.sampled_from(
             [
+                ("complaint.acknowledged.v1", {"handled_by": "human"}),
+                ("complaint.acknowledged.v1", {"handled_by": "system"}),
+                ("complaint.apologized.v1", {"admits_fault": True}),
+                ("complaint.amends_offered.v1", OFFER | {"role": "agent", "value": Decimal(15)}),
+                ("complaint.amends_answered.v1", {"amends_id": "A", "accepted": True}),
+                ("complaint.amends_answered.v1", {"amends_id": "A", "accepted": False}),
+                ("complaint.amends_delivered.v1", {"amends_id": "A"}),
+                ("complaint.prevention_planned.v1", PREVENTION),
+                ("complaint.explained.v1", {"reason": "parts"}),
+                ("complaint.decided.v1", {"decision": "rejected", "communicated": True}),
                 ("complaint.closed.v1", {"outcome": "upheld"}),
                 ("complaint.closed.v1", {"outcome": "rejected"}),
                 ("complaint.reopened.v1", {}),
@@ -123,7 +137,7 @@ def complaints(draw: st.DrawFn) -> list[Happened]:
             ]
         ),
     )
-    return [raised, *draw(st.lists(steps, max_size=4))]
+    return [raised, *draw(st.lists(steps, max_size=8))]
 
 
 feedback = st.builds(
@@ -285,6 +299,25 @@ def test_as_of_an_instant_only_what_happened_by_then_counts(
     knowing_all = everything_said(prepared, instant)
     fill(prepared, [as_recorded([event for event in history if event.occurred_at <= instant])])
     assert knowing_all == everything_said(prepared, instant)
+
+
+@through_postgresql
+@given(history=histories(), later=published, days=st.integers(15, 40))
+def test_a_policy_valid_from_later_changes_no_earlier_verdict(
+    prepared: Datastore, history: list[Happened], later: Happened, days: int
+) -> None:
+    """It may be published at any time: what began before its validity is judged as before."""
+    valid_from = START + timedelta(days=days)
+    if later.type == "customer.tiered.v1":
+        later = later._replace(occurred_at=valid_from, id="later")
+    else:
+        later = later._replace(data=later.data | {"valid_from": valid_from}, id="later")
+    # A new calendar measures the time after its validity, of whatever still waits.
+    as_of = valid_from if later.type == "calendar.published.v1" else START + timedelta(days=60)
+    fill(prepared, [as_recorded(history)])
+    before = everything_said(prepared, as_of)
+    fill(prepared, [as_recorded([later, *history])])
+    assert everything_said(prepared, as_of) == before
 
 
 def everything_said(datastore: Datastore, as_of: datetime) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Every rule as it was published by an instant, read once for a whole question."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from ledger.datastore import PgCursor
+from ledger.sql import named_queries
+from projections.business_time.hours import CalendarVersion, Hours, Shift, work_out
+from projections.policies.rules import AuthorityLimit, Levels, ServiceLevel, in_force
+
+_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+
+
+class RuleBook:
+    """The policies published by `as_of`, for judging what began at or after `since`."""
+
+    def __init__(
+        self,
+        levels: Levels,
+        limits: Sequence[AuthorityLimit],
+        calendars: dict[str, tuple[CalendarVersion, ...]],
+        *,
+        since: datetime,
+        as_of: datetime,
+    ) -> None:
+        self.levels = levels
+        self._limits: dict[str, list[AuthorityLimit]] = defaultdict(list)
+        for limit in limits:
+            self._limits[limit.role].append(limit)
+        self._calendars = calendars
+        self._first = datetime(since.year, 1, 1, tzinfo=UTC)
+        self._last = datetime(min(as_of.year + 1, 9999), 1, 1, tzinfo=UTC)
+
+    def limit(self, role: str, at: datetime) -> AuthorityLimit | None:
+        """How much a role may offer by itself at an instant; None if nothing was set."""
+        return in_force(self._limits[role], at)
+
+    def hours(self, calendar_id: str | None) -> Hours | None:
+        """The working hours of a calendar; None if it was never published."""
+        versions = self._calendars.get(calendar_id or "")
+        return _worked_out(versions, self._first, self._last) if versions else None
+
+    def elapsed_seconds(self, level: ServiceLevel, start: datetime, end: datetime) -> float | None:
+        """How long it was from `start` to `end` by the clock of a service level.
+
+        None if it goes by a calendar of which no version was in force at `start`.
+        """
+        if level.clock == "calendar":
+            return (end - start).total_seconds()
+        hours = self.hours(level.calendar_id)
+        return None if hours is None else hours.between(start, end)
+
+
+def rule_book(cursor: PgCursor, *, since: datetime, as_of: datetime) -> RuleBook:
+    """Read what had been published by `as_of`."""
+    parameters = {"as_of": as_of}
+    cursor.execute(_SQL["service_levels"], parameters)
+    levels = Levels(map(ServiceLevel._make, cursor))
+    cursor.execute(_SQL["authority_limits"], parameters)
+    limits = list(map(AuthorityLimit._make, cursor))
+    cursor.execute(_SQL["calendars"], parameters)
+    calendars: dict[str, tuple[CalendarVersion, ...]] = defaultdict(tuple)
+    for event_id, published_at, valid_from, zone, weekly, holidays, calendar_id in cursor:
+        shifts = tuple(
+            Shift(shift["weekday"], _minute(shift["from"]), _minute(shift["to"]))
+            for shift in weekly
+        )
+        days = frozenset(map(date.fromisoformat, holidays))
+        version = CalendarVersion(event_id, published_at, valid_from, zone, shifts, days)
+        calendars[calendar_id] += (version,)
+    return RuleBook(levels, limits, calendars, since=since, as_of=as_of)
+
+
+def _minute(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
+
+
+@lru_cache(maxsize=64)
+def _worked_out(versions: tuple[CalendarVersion, ...], first: datetime, last: datetime) -> Hours:
+    return work_out(versions, first, last)
