@@ -111,8 +111,11 @@ class Reader:
         if self._server is None:
             return
         server, self._server = self._server, None
-        os.killpg(server.pid, signal.SIGINT)
-        rest, _ = server.communicate(timeout=PATIENCE_SECONDS)
+        try:
+            os.killpg(server.pid, signal.SIGINT)
+            rest, _ = server.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            server.kill()
         assert server.returncode == 0, rest
 
     def _wait_for_read_models(self) -> None:
