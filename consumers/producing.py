@@ -1,0 +1,227 @@
+"""Kafka out: records produced so that none is acknowledged before all in-sync replicas have it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from socket import create_connection
+from typing import Any, NamedTuple
+
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.cluster import collect_hosts
+from kafka.errors import (
+    InvalidRecordError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+
+from consumers.cluster import Cluster
+
+# For ever, in milliseconds. Where the client gave up on one batch and went on with the next, events
+# of one customer would arrive in another order.
+_NO_TIMEOUT = 2**31 - 1
+_LARGEST_REQUEST_BYTES = 8 * 1024 * 1024
+_NO_TOPIC_ID = "00000000-0000-0000-0000-000000000000"
+_CONNECT_MS = 5_000
+_GIVE_UP_SECONDS = 5
+_LOOK_SECONDS = 0.2
+
+DEFAULTS: Mapping[str, Any] = {
+    "client_id": "servicetrail-publisher",
+    "linger_ms": 5,
+    "batch_size": 128 * 1024,
+    "max_request_size": _LARGEST_REQUEST_BYTES,
+    "reconnect_backoff_max_ms": 2_000,
+    "metrics_enabled": False,
+}
+"""What is set for kafka-python's producer unless options say otherwise."""
+
+_FIXED: Mapping[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "delivery_timeout_ms": _NO_TIMEOUT,
+    "max_block_ms": _CONNECT_MS,
+    "bootstrap_timeout_ms": _CONNECT_MS,
+    "allow_auto_create_topics": False,
+}
+# What concerns one record only: sending it again would change nothing.
+_REFUSALS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
+# Certificates that are not there, or passwords that are wrong, may be mended while we try.
+_AWAY = (KafkaError, OSError, ValueError)
+
+
+class ProducingFailed(Exception):
+    """Records cannot be produced at the moment. The text says why and quotes no record."""
+
+
+class TopicMissing(ProducingFailed):
+    """The brokers have no such topic, or do not show it to this user."""
+
+
+class Record(NamedTuple):
+    """A record to be produced; `timestamp` is in milliseconds since 1970."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp: int
+
+
+@dataclass
+class Produced:
+    """What became of records, by their place in what was handed over; the rest is undecided.
+
+    refused: why the brokers will never take a record.
+    failure: why some are undecided, in words; None if they are only not finished yet.
+    """
+
+    acknowledged: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    failure: str | None = None
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise ValueError for what `KafkaProducer` does not know, or what may not be changed here."""
+    for name in options:
+        if name in _FIXED or name == "bootstrap_servers":
+            raise ValueError(f"the option {name} is set by Servicetrail itself")
+        if name not in KafkaProducer.DEFAULT_CONFIG:
+            raise ValueError(f"kafka-python's producer has no option {name}")
+
+
+def options_of(cluster: Cluster) -> dict[str, Any]:
+    """Those of a cluster's options that a producer knows and may be given."""
+    known = KafkaProducer.DEFAULT_CONFIG.keys() - _FIXED.keys()
+    return {name: value for name, value in cluster.options.items() if name in known}
+
+
+class Producing:
+    """A connection to brokers on which records are produced in order, by one thread.
+
+    The producer is idempotent and waits for all in-sync replicas; `options` are any other options
+    of kafka-python's `KafkaProducer`, such as those for TLS and SASL. Raises `ProducingFailed`
+    where no broker answers within 5 seconds.
+    """
+
+    def __init__(self, bootstrap_servers: str, options: Mapping[str, Any]) -> None:
+        self._cluster = Cluster(bootstrap_servers, options)
+        self._topic_ids: dict[str, str | None] = {}
+        settings = {**DEFAULTS, **options, **_FIXED, "bootstrap_servers": bootstrap_servers}
+        try:
+            _expect_listener(bootstrap_servers, options)
+            self._producer = KafkaProducer(**settings)
+        except _AWAY as error:
+            raise ProducingFailed(
+                f"no broker answers at {bootstrap_servers}: {_told(error)}"
+            ) from None
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str | None]:
+        """The ids of topics, which tell a topic from another one that has the name later.
+
+        None where the brokers are too old to give any. Raises `TopicMissing`, `ProducingFailed`.
+        """
+        wanted = sorted(set(topics))
+        if unknown := [topic for topic in wanted if topic not in self._topic_ids]:
+            self._topic_ids |= self._look_up(unknown)
+        return {topic: self._topic_ids[topic] for topic in wanted}
+
+    def produce(self, records: Sequence[Record], give_up: Callable[[], bool]) -> Produced:
+        """Produce records in their order, and wait until every one is decided.
+
+        `give_up` is asked several times a second. When it says so, and after a failure, some are
+        undecided: then this connection can only be closed, and those have to be produced again on
+        another.
+        """
+        produced = Produced()
+        futures = []
+        for place, record in enumerate(records):
+            try:
+                futures.append((place, self._send(record)))
+            except _REFUSALS as error:
+                produced.refused[place] = _told(error)
+            except _AWAY as error:
+                produced.failure = _told(error)
+                break
+        finished = self._finish(give_up)
+        for place, future in futures:
+            if not future.is_done:
+                continue
+            problem = future.exception
+            if problem is None:
+                produced.acknowledged.append(place)
+            elif isinstance(problem, _REFUSALS):
+                produced.refused[place] = _told(problem)
+            else:
+                produced.failure = produced.failure or _told(problem)
+        if not finished:
+            produced.failure = produced.failure or "given up before the brokers acknowledged"
+        return produced
+
+    def close(self) -> None:
+        """Close the connection; what is not acknowledged yet is given up."""
+        try:
+            self._producer.close(timeout=0)
+        except KafkaTimeoutError:
+            # The public way waits for all that is unsent, and goes on trying behind our back.
+            self._producer._sender.force_close()
+            self._producer._sender.join(_GIVE_UP_SECONDS)
+            self._producer.close(timeout=_GIVE_UP_SECONDS)
+
+    def _send(self, record: Record) -> Any:
+        return self._producer.send(
+            record.topic,
+            record.value,
+            key=record.key,
+            headers=record.headers,
+            timestamp_ms=record.timestamp,
+        )
+
+    def _finish(self, give_up: Callable[[], bool]) -> bool:
+        while True:
+            try:
+                self._producer.flush(timeout=_LOOK_SECONDS)
+                return True
+            except KafkaTimeoutError:
+                if give_up():
+                    return False
+
+    def _look_up(self, topics: list[str]) -> dict[str, str | None]:
+        settings = self._cluster.settings(KafkaAdminClient.DEFAULT_CONFIG)
+        try:
+            with closing(KafkaAdminClient(**settings)) as admin:
+                found = {topic["name"]: topic for topic in admin.describe_topics(topics)}
+        except TopicAuthorizationFailedError as error:
+            raise TopicMissing(f"not allowed to see the topics {', '.join(topics)}") from error
+        except _AWAY as error:
+            raise ProducingFailed(f"topics cannot be looked up: {_told(error)}") from None
+        missing = [name for name in topics if name not in found or found[name]["error_code"]]
+        if missing:
+            raise TopicMissing(
+                f"the brokers have no topic {', '.join(missing)}, or do not show it to us"
+            )
+        ids = {name: str(found[name].get("topic_id") or _NO_TOPIC_ID) for name in topics}
+        return {name: None if id_ == _NO_TOPIC_ID else id_ for name, id_ in ids.items()}
+
+
+def _expect_listener(bootstrap_servers: str, options: Mapping[str, Any]) -> None:
+    """Raise OSError if nobody listens, which the client finds out late, leaving sockets open."""
+    if options.get("proxy_url") or options.get("socks5_proxy"):
+        return
+    failure: OSError | None = None
+    for host, port, _ in collect_hosts(bootstrap_servers):
+        try:
+            create_connection((host, port), timeout=_CONNECT_MS / 1_000).close()
+            return
+        except OSError as error:
+            failure = error
+    raise failure or ConnectionError("no address is given")
+
+
+def _told(error: BaseException) -> str:
+    """An error of the client in a line: its name without the repetition that `str` adds."""
+    name = type(error).__name__
+    text = " ".join(str(error).removeprefix(f"{name}: ").split())
+    return name if text in ("", name) else f"{name}: {text}"

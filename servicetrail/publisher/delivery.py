@@ -1,0 +1,140 @@
+"""The thread that takes records from an outbox to the brokers, however long that takes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from hashlib import blake2b
+from typing import Any
+
+from consumers.producing import Produced, Producing, ProducingFailed
+from servicetrail.publisher.errors import OutboxFailed, PublisherClosed
+from servicetrail.publisher.outbox import Outbox, Waiting
+
+_BATCH = 1_000
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 10.0
+_LONG_SECONDS = 10.0
+
+_log = logging.getLogger("servicetrail.publisher")
+
+
+class Delivery(threading.Thread):
+    """Delivers what waits in an outbox until it is stopped.
+
+    A batch is produced, acknowledged and taken out of the outbox before the next one is begun, so
+    that the records of a key are first seen by consumers in the order of publishing, whatever
+    fails in between. `again` sends also what is remembered as delivered.
+
+    acknowledged: how many records the brokers have acknowledged to this delivery.
+    remembered: how many were not sent, because the outbox remembers their delivery.
+    failure: why nothing is acknowledged at the moment; None when all is well.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        bootstrap_servers: str,
+        options: Mapping[str, Any],
+        *,
+        again: bool = False,
+        on_progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(name="servicetrail-delivery", daemon=True)
+        self._outbox = outbox
+        self._servers = bootstrap_servers
+        self._options = options
+        self._again = again
+        self._on_progress = on_progress
+        self._stopped = threading.Event()
+        self.acknowledged = 0
+        self.remembered = 0
+        self.failure: ProducingFailed | OutboxFailed | None = None
+
+    def stop(self, seconds: float) -> None:
+        """Give up what is in flight, and wait for so long at most until the thread has ended."""
+        self._stopped.set()
+        self._outbox.wake()
+        self.join(seconds)
+
+    def run(self) -> None:
+        """Connect and deliver; after a failure, pause and connect again."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            self._outbox.wait_for_records(self._stopped.is_set)
+            if self._stopped.is_set():
+                return
+            before = self.acknowledged
+            try:
+                with closing(Producing(self._servers, self._options)) as producing:
+                    self._deliver(producing)
+            except PublisherClosed:
+                return
+            except (ProducingFailed, OutboxFailed) as failure:
+                self._tell(failure)
+                pause = _FIRST_PAUSE_SECONDS if self.acknowledged > before else pause
+                self._stopped.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _deliver(self, producing: Producing) -> None:
+        while not self._stopped.is_set():
+            batch = self._outbox.next(_BATCH)
+            if batch:
+                self._deliver_batch(producing, batch)
+            else:
+                self._outbox.wait_for_records(self._stopped.is_set)
+
+    def _deliver_batch(self, producing: Producing, batch: list[Waiting]) -> None:
+        topic_ids = producing.topic_ids({each.record.topic for each in batch})
+        hashes = [_hash(each, topic_ids[each.record.topic]) for each in batch]
+        known = set() if self._again else self._outbox.were_delivered(list(filter(None, hashes)))
+        done = [each for each, hash_ in zip(batch, hashes, strict=True) if hash_ in known]
+        fresh = [pair for pair in zip(batch, hashes, strict=True) if pair[1] not in known]
+        begun = time.monotonic()
+
+        def give_up() -> bool:
+            if time.monotonic() - begun > _LONG_SECONDS:
+                self._tell(ProducingFailed(f"no answer for more than {_LONG_SECONDS:.0f} s"))
+            return self._stopped.is_set()
+
+        produced = producing.produce([each.record for each, _ in fresh], give_up)
+        self._settle(done, fresh, produced)
+        if produced.failure is not None:
+            raise ProducingFailed(produced.failure)
+        self.failure = None
+
+    def _settle(
+        self, done: list[Waiting], fresh: list[tuple[Waiting, bytes | None]], produced: Produced
+    ) -> None:
+        acknowledged = [fresh[place] for place in produced.acknowledged]
+        refused = {fresh[place][0].number: why for place, why in produced.refused.items()}
+        self._outbox.settle(
+            [each.number for each in done] + [each.number for each, _ in acknowledged],
+            refused,
+            [hash_ for _, hash_ in acknowledged if hash_ is not None],
+        )
+        self.acknowledged += len(acknowledged)
+        self.remembered += len(done)
+        for why in refused.values():
+            _log.error("a record was refused: %s", why)
+        self._on_progress()
+
+    def _tell(self, failure: ProducingFailed | OutboxFailed) -> None:
+        is_news = str(failure) != str(self.failure)
+        self.failure = failure
+        if is_news and not self._stopped.is_set():
+            _log.warning("%d events wait: %s", self._outbox.waiting, failure)
+
+
+def _hash(waiting: Waiting, topic_id: str | None) -> bytes | None:
+    """What to remember of a delivery; None where topics cannot be told from later ones.
+
+    A topic that was deleted and made again, or another cluster's, has another id: there the record
+    was not delivered yet.
+    """
+    if topic_id is None:
+        return None
+    return blake2b(waiting.identity + topic_id.encode(), digest_size=16).digest()

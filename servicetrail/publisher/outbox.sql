@@ -1,0 +1,15 @@
+CREATE TABLE IF NOT EXISTS waiting (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL UNIQUE,
+    topic TEXT NOT NULL,
+    key BLOB NOT NULL,
+    value BLOB NOT NULL,
+    headers TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    refused TEXT
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS delivered (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL UNIQUE
+) STRICT;
