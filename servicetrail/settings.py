@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SERVICETRAIL_"
 PORT = Annotated[int, Field(ge=0, le=65535)]
@@ -103,6 +104,84 @@ class Settings(BaseSettings):
             "How many events the projector puts into the read models in one transaction at most."
         ),
     )
+    kafka_bootstrap_servers: str | None = Field(
+        default=None,
+        description=(
+            "Kafka brokers to ask first, as `host:port`, several separated by commas. Set: "
+            "`servicetrail up` consumes from them as well."
+        ),
+    )
+    kafka_topics: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("touchpoints", "promises", "complaints", "customers", "policies"),
+        min_length=1,
+        description=(
+            "Topics to consume, separated by commas. One that begins with `^` is a regular "
+            "expression for whole names of topics; with a comma in one, write all of them as a "
+            "JSON array."
+        ),
+    )
+    kafka_group: str = Field(
+        default="servicetrail",
+        description=(
+            "The consumer group, whose members share the partitions. How far was read stands in "
+            "the database, so another group on the same database reads on at the same places."
+        ),
+    )
+    kafka_instance: str | None = Field(
+        default=None,
+        description=(
+            "A name that this process keeps over restarts, another one for each process, for "
+            "static membership: a restart within the session does not move partitions."
+        ),
+    )
+    kafka_options: Annotated[dict[str, Any], NoDecode] = Field(
+        default={},
+        repr=False,
+        description=(
+            "Further options of kafka-python's clients as a JSON object, for SASL, TLS and "
+            "whatever else they have, such as "
+            '`{"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512", '
+            '"sasl_plain_username": "…", "sasl_plain_password": "…"}`.'
+        ),
+    )
+    kafka_batch_events: COUNT = Field(
+        default=2_000,
+        description="How many records the consumer commits in one transaction at most.",
+    )
+    kafka_batch_bytes: COUNT = Field(
+        default=16_777_216,
+        description=(
+            "How many bytes of records the consumer commits in one transaction at most; a larger "
+            "record is a batch of its own."
+        ),
+    )
+    max_rejected_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5,
+        description=(
+            "Share of rejected records, of the newest ones of a topic, above which the consumer "
+            "stops instead of emptying the topic into the dead letters; 1 never stops it."
+        ),
+    )
+    max_rejected_window: COUNT = Field(
+        default=1_000,
+        description=(
+            "How many of a topic's newest records count for the share of rejected ones. Before so "
+            "many were read, the consumer does not stop."
+        ),
+    )
+    schema_registry_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Root of the schema registry for data in the Confluent wire format, starting with "
+            "`http://` or `https://`. Not set: such data are rejected as `unknown_schema`."
+        ),
+    )
+    schema_registry_user: str | None = Field(
+        default=None, description="User for the schema registry's basic authentication."
+    )
+    schema_registry_password: SecretStr | None = Field(
+        default=None, description="The password that goes with it."
+    )
     episode_gap_days: COUNT = Field(
         default=7,
         description=(
@@ -135,6 +214,28 @@ class Settings(BaseSettings):
                 f"{PREFIX}ACCESS_TOKEN, or listen on 127.0.0.1"
             )
         return self
+
+    @field_validator("kafka_topics", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return tuple(json.loads(value))
+        return tuple(topic.strip() for topic in value.split(",") if topic.strip())
+
+    @field_validator("kafka_options", mode="before")
+    @classmethod
+    def _is_an_object(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            options = json.loads(value)
+        except ValueError:
+            options = None
+        if not isinstance(options, dict):
+            raise ValueError('must be a JSON object such as {"security_protocol": "SSL"}')
+        return options
 
     @property
     def access_token_text(self) -> str | None:

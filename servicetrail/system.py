@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from consumers.registry import Registry
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
@@ -15,7 +16,7 @@ from ledger.migrations import migrate
 from projections.registry import read_models
 from projections.runner import Progress, Runner
 from servicetrail.embedded import EmbeddedPostgres
-from servicetrail.settings import Settings
+from servicetrail.settings import PREFIX, Settings, SettingsWrong
 
 MASTER_KEY_FILE = "master.key"
 
@@ -47,9 +48,9 @@ def open_system(settings: Settings) -> Iterator[System]:
     """Open the configured database, or start the embedded one; migrate it; close everything at the
     end.
 
-    Raises EmbeddedPostgresError, MasterKeyError, MigrationRefused or SchemaTooNew with a text for
-    the person who started the program, and the errors of `eventsourcing.persistence` when the
-    database cannot be reached.
+    Raises SettingsWrong, EmbeddedPostgresError, MasterKeyError, MigrationRefused or SchemaTooNew
+    with a text for the person who started the program, and the errors of
+    `eventsourcing.persistence` when the database cannot be reached.
     """
     ease_garbage_collection()
     with _database(settings) as (url, owner_url):
@@ -63,7 +64,12 @@ def open_system(settings: Settings) -> Iterator[System]:
             ) as reads,
         ):
             keyring = Keyring(datastore, _master_key(settings))
-            intake = Intake(datastore, keyring, max_event_bytes=settings.max_event_bytes)
+            intake = Intake(
+                datastore,
+                keyring,
+                max_event_bytes=settings.max_event_bytes,
+                registry=_registry(settings),
+            )
             yield System(settings, datastore, reads, keyring, intake)
 
 
@@ -91,3 +97,17 @@ def _master_key(settings: Settings) -> MasterKey:
     if settings.master_key is not None:
         return MasterKey.from_base64(settings.master_key.get_secret_value())
     return MasterKey.from_file(settings.data_dir / MASTER_KEY_FILE)
+
+
+def _registry(settings: Settings) -> Registry | None:
+    if settings.schema_registry_url is None:
+        return None
+    password = settings.schema_registry_password
+    try:
+        return Registry(
+            settings.schema_registry_url.get_secret_value(),
+            username=settings.schema_registry_user,
+            password=None if password is None else password.get_secret_value(),
+        )
+    except ValueError as error:
+        raise SettingsWrong(f"{PREFIX}SCHEMA_REGISTRY_URL: {error}") from None

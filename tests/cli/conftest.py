@@ -14,6 +14,14 @@ from tests.conftest import DatabaseUrls
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120
+# kafka-python reads its protocol's definitions in the old way.
+WARNINGS = ",".join(
+    [
+        "error",
+        "ignore:open_text is deprecated:DeprecationWarning",
+        "ignore:read_text is deprecated:DeprecationWarning",
+    ]
+)
 
 
 class Command:
@@ -24,7 +32,7 @@ class Command:
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("SERVICETRAIL_")},
             "PYTHONPATH": str(ROOT),
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": WARNINGS,
             "SERVICETRAIL_DATABASE_URL": database_url,
             "SERVICETRAIL_DATA_DIR": str(directory / "data"),
             "SERVICETRAIL_HTTP_PORT": "0",

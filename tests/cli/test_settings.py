@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from servicetrail.settings import PREFIX, Settings, SettingsWrong, is_loopback, read_settings
+from tests.cli.conftest import Command
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +63,56 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         "SERVICETRAIL_ACCESS_TOKEN": "a-token-of-some-length",
         "SERVICETRAIL_DATABASE_URL": "postgresql://program:the-password@db/servicetrail",
         "SERVICETRAIL_MASTER_KEY": "c2VydmljZXRyYWlsLXNlcnZpY2V0cmFpbC0zMmJ5dGU=",
+        "SERVICETRAIL_KAFKA_OPTIONS": '{"sasl_plain_password": "the-password"}',
+        "SERVICETRAIL_SCHEMA_REGISTRY_URL": "https://program:the-password@registry",
+        "SERVICETRAIL_SCHEMA_REGISTRY_PASSWORD": "the-password",
     }
     for name, secret in secrets.items():
         monkeypatch.setenv(name, secret)
     shown = repr(read_settings())
+    assert "the-password" not in shown
     assert not any(secret in shown for secret in secrets.values())
+
+
+@pytest.mark.parametrize(
+    ("written", "topics"),
+    [
+        ("touchpoints", ("touchpoints",)),
+        ("touchpoints, ^shop\\..*,promises,", ("touchpoints", "^shop\\..*", "promises")),
+        ('["^shop[0-9]{1,2}", "mail"]', ("^shop[0-9]{1,2}", "mail")),
+    ],
+)
+def test_topics_are_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch, written: str, topics: tuple[str, ...]
+) -> None:
+    assert "promises" in read_settings().kafka_topics
+    monkeypatch.setenv("SERVICETRAIL_KAFKA_TOPICS", written)
+    assert read_settings().kafka_topics == topics
+
+
+def test_options_of_kafka_clients_are_a_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().kafka_options == {}
+    monkeypatch.setenv("SERVICETRAIL_KAFKA_OPTIONS", '{"security_protocol": "SSL"}')
+    assert read_settings().kafka_options == {"security_protocol": "SSL"}
+    for wrong in ("security_protocol=SSL", '["the-password"]'):
+        monkeypatch.setenv("SERVICETRAIL_KAFKA_OPTIONS", wrong)
+        with pytest.raises(SettingsWrong, match="SERVICETRAIL_KAFKA_OPTIONS: must be a JSON") as no:
+            read_settings()
+        assert wrong not in str(no.value)
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "half"])
+def test_a_share_is_above_0_and_at_most_1(monkeypatch: pytest.MonkeyPatch, share: str) -> None:
+    monkeypatch.setenv("SERVICETRAIL_MAX_REJECTED_SHARE", share)
+    with pytest.raises(SettingsWrong, match="SERVICETRAIL_MAX_REJECTED_SHARE"):
+        read_settings()
+
+
+def test_a_registry_s_address_that_is_none_is_told_without_repeating_it(
+    command: Command,
+) -> None:
+    command.environment["SERVICETRAIL_SCHEMA_REGISTRY_URL"] = "program:the-password@registry"
+    refused = command.run("status")
+    assert refused.returncode == 2
+    assert "SERVICETRAIL_SCHEMA_REGISTRY_URL" in refused.stderr
+    assert "the-password" not in refused.stderr
