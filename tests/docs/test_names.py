@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from domain import EVENT_TYPES
+from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
 from servicetrail.cli.main import app
@@ -177,9 +178,10 @@ def test_every_column_is_defined(part: str, row: type[rows.RowModel]) -> None:
     assert sorted(first_cells(section(METRICS_PAGE, part), "column")) == sorted(row.model_fields)
 
 
-def test_every_metric_and_verdict_is_defined() -> None:
+def test_every_metric_verdict_and_rule_is_defined() -> None:
     assert first_cells(section(METRICS_PAGE, "Response times"), "metric") == [*METRICS]
     assert first_cells(section(METRICS_PAGE, "Promises"), "verdict") == [*VERDICTS]
+    assert first_cells(section(METRICS_PAGE, "Complaints"), "rule") == [*RULES]
 
 
 def test_every_table_is_described() -> None:
