@@ -224,17 +224,24 @@ class DeadLetters:
             record(cursor, [(kept_id, Step(datetime.now(UTC), "revealed", who=who))])
         return message
 
-    def matching(self, where: Where, *, after: int = 0, limit: int = BATCH) -> Iterator[list[int]]:
-        """The ids of the inputs that are meant and open to a redrive, from the oldest on, in lists
+    def matching(
+        self,
+        where: Where,
+        *,
+        among: Sequence[str] = REDRIVABLE,
+        after: int = 0,
+        limit: int = BATCH,
+    ) -> Iterator[list[int]]:
+        """The ids of the inputs that are meant, in the states `among`, from the oldest on, in lists
         of at most `limit`. What comes in the meantime is not among them.
 
-        Raises `NotOpen` for ids of inputs that are not, and `NoSuchInput`.
+        Raises `NotOpen` for an id in another state, and `NoSuchInput`.
         """
         if where.kept_ids is not None:
             with self._datastore.transaction() as cursor:
                 for row in _standing(cursor, where.kept_ids):
-                    _check(row, REDRIVABLE)
-        where = replace(where, states=[s for s in where.states if s in REDRIVABLE])
+                    _check(row, among)
+        where = replace(where, states=[state for state in where.states if state in among])
         until: int | None = None
         while True:
             with self._datastore.transaction() as cursor:

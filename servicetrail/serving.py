@@ -80,6 +80,7 @@ def serve(
             create_app(
                 committer=committer,
                 reads=system.reads,
+                dead_letters=system.dead_letters(),
                 projector_runs=projector.is_alive,
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from consumers.registry import Registry
 from ledger.datastore import Datastore
+from ledger.dead_letters import DeadLetters
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
@@ -32,6 +33,10 @@ class System:
     """For answers to people: a statement that takes too long fails."""
     keyring: Keyring
     intake: Intake
+
+    def dead_letters(self) -> DeadLetters:
+        """What can be done about kept inputs."""
+        return DeadLetters(self.datastore, self.keyring, self.intake)
 
     def runner(self, on_progress: Callable[[Progress], None] | None = None) -> Runner:
         """A runner of all read models; `on_progress` is called after each batch."""

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ledger.datastore import Datastore
+from ledger.dead_letters import DeadLetters
+from web import dead_letters as dead_letter_routes
 from web import events, health, problems, reading
 from web.access import BearerToken
 from web.committer import GroupCommitter
@@ -25,13 +27,14 @@ def create_app(
     *,
     committer: GroupCommitter,
     reads: Datastore,
+    dead_letters: DeadLetters,
     projector_runs: Callable[[], bool],
     access_token: str | None,
     max_request_bytes: int,
     max_request_events: int,
 ) -> FastAPI:
-    """The application. Events go to `committer`, answers come from `reads`; both belong to the
-    caller.
+    """The application. Events go to `committer`, answers come from `reads`, and `dead_letters` is
+    what can be done about inputs that were not taken; all belong to the caller.
 
     `projector_runs` tells whether the read models are being kept up to date. With an
     `access_token`, everything but `/health` asks for it.
@@ -47,6 +50,9 @@ def create_app(
         events.router(committer, max_bytes=max_request_bytes, max_events=max_request_events)
     )
     app.include_router(reading.router(reads))
+    app.include_router(
+        dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
+    )
     app.include_router(health.router(reads, projector_runs))
     problems.install(app)
     app.add_middleware(RequestLog)

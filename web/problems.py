@@ -82,7 +82,10 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     descriptions = {
         400: "The request cannot be read",
         401: "The access token is missing or wrong",
+        403: "The input may not be shown here",
         404: "There is no such thing",
+        409: "Something was done about it already",
+        410: "The customer was erased, and nobody can read it any more",
         413: "The request or its only event is too large",
         415: "The content type is none that events come in",
         422: "A parameter cannot be understood",

@@ -14,6 +14,7 @@ from ledger.migrations import MigrationRefused, SchemaTooNew
 from servicetrail import log
 from servicetrail.cli import (
     accounting,
+    dead_letters,
     demonstrating,
     importing,
     reading,
@@ -62,7 +63,17 @@ def options(
         log.configure(settings.log_format, "debug" if debug else settings.log_level)
 
 
-for group in (serving, demonstrating, importing, simulating, reading, accounting, status, schemas):
+for group in (
+    serving,
+    demonstrating,
+    importing,
+    simulating,
+    reading,
+    accounting,
+    dead_letters,
+    status,
+    schemas,
+):
     group.add_to(app)
 
 

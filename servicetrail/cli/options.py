@@ -72,6 +72,12 @@ Since = Annotated[
         help="Only what was received at or after this.",
     ),
 ]
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        "--until", parser=_instant, metavar="INSTANT", help="Only what was received before this."
+    ),
+]
 Start = Annotated[
     datetime | None,
     typer.Option(

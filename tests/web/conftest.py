@@ -7,6 +7,7 @@ import pytest
 import uvicorn
 
 from ledger.datastore import Datastore
+from ledger.dead_letters import DeadLetters
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from projections.registry import read_models
@@ -42,7 +43,8 @@ class Api:
 @contextmanager
 def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterator[Api]:
     """Serve the API in a thread until the end of the block."""
-    intake = Intake(datastore, Keyring(datastore, MasterKey(bytes(range(32)))))
+    keyring = Keyring(datastore, MasterKey(bytes(range(32))))
+    intake = Intake(datastore, keyring)
     with (
         closing(GroupCommitter(intake.take, most=1_000, queue=20_000)) as committer,
         listening(Settings(http_port=0)) as listener,
@@ -50,6 +52,7 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
         app = create_app(
             committer=committer,
             reads=datastore,
+            dead_letters=DeadLetters(datastore, keyring, intake),
             projector_runs=lambda: True,
             access_token=access_token,
             max_request_bytes=3_000_000,

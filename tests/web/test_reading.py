@@ -258,6 +258,10 @@ def test_the_document_names_every_route_with_examples_and_problems(api: Api) -> 
         "/promises",
         "/complaints",
         "/complaints/{complaint_id}",
+        "/dead-letters",
+        "/dead-letters/{kept_id}",
+        "/dead-letters/redrive",
+        "/dead-letters/discard",
         "/status",
         "/health",
     }

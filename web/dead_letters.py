@@ -1,0 +1,338 @@
+"""Dead letters over HTTP: what was not taken, why, and what to do about it."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from ledger.datastore import Datastore, PgCursor
+from ledger.dead_letters import (
+    BATCH,
+    DeadLetters,
+    InputErased,
+    NoSuchInput,
+    NotOpen,
+    Repaired,
+    Where,
+    head,
+    listed,
+    shown,
+)
+from ledger.keys import Keyring
+from ledger.redriving import OPEN
+from projections.answers import (
+    LARGEST_PAGE,
+    METRIC_VERSION,
+    Answer,
+    BadToken,
+    cut,
+    page,
+    snapshot,
+)
+from schemas.message import Message
+from web.answers import plain
+from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
+from web.parameters import identifier, instant
+from web.problems import Problem, bad_parameter, documented
+from web.rows import ListAnswer
+
+_LIST, _REDRIVE = "dead-letters", "dead-letters/redrive"
+
+
+def _decoded(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("base64 is text")
+    return b64decode(text, validate=True)
+
+
+Base64 = Annotated[bytes, BeforeValidator(_decoded), Field(json_schema_extra={"format": "byte"})]
+KeptId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Instant = Annotated[datetime, BeforeValidator(instant), Field(examples=["2026-03-01T09:00:00Z"])]
+Name = Annotated[str, AfterValidator(identifier), Field(max_length=300)]
+
+
+class Filter(BaseModel):
+    """Which inputs are meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[KeptId] | None = Field(default=None, max_length=LARGEST_PAGE)
+    source: Name | None = None
+    reason: Name | None = Field(default=None, description="Code of the reason")
+    topic: Name | None = Field(default=None, description="The Kafka topic it came from")
+    since: Instant | None = Field(default=None, description="First received at or after this")
+    until: Instant | None = Field(default=None, description="First received before this")
+
+    def where(self, states: Sequence[str], position: int | None = None) -> Where:
+        """The filter as the ledger knows it."""
+        return Where(
+            states=states,
+            kept_ids=self.ids,
+            source=self.source,
+            reason=self.reason,
+            topic=self.topic,
+            from_=self.since,
+            to=self.until,
+            position=position,
+        )
+
+
+class ListParameters(Filter):
+    """Parameters of the list."""
+
+    state: list[State] = Field(
+        default=["parked", "conflict", "rejected"],
+        description="Default: what somebody still has to look at",
+    )
+    position: int | None = Field(
+        default=None, ge=1, le=2**63 - 1, description="Only what the event at this position was"
+    )
+    limit: int = Field(default=100, ge=1, le=LARGEST_PAGE, description="How many rows at most")
+    cursor: str | None = Field(default=None, description="The `next` of the answer before")
+
+
+class ShowParameters(BaseModel):
+    """Parameters of one input."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reveal: bool = Field(
+        default=False,
+        description="Show the input itself, byte for byte; it stays on record who asked",
+    )
+
+
+class Action(Filter):
+    """Something to be done: about which inputs, and by whom."""
+
+    all: bool = Field(default=False, description="Needed where neither ids nor a filter are given")
+    by: Name | None = Field(default=None, description="Who asks. Default: the address")
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        given = (self.ids, self.source, self.reason, self.topic, self.since, self.until)
+        if not self.all and all(each is None for each in given):
+            raise ValueError("say which inputs: by ids, by a filter, or all")
+        return self
+
+
+class RedriveRequest(Action):
+    """Take inputs again, or a repaired version of one."""
+
+    state: list[Literal["conflict", "rejected"]] = Field(default=["conflict", "rejected"])
+    dry_run: bool = Field(default=False, description="Only say how they would end")
+    limit: int = Field(default=100, ge=1, le=BATCH, description="How many at most, as one")
+    cursor: str | None = Field(default=None, description="The `next` of the answer before")
+    repaired: str | None = Field(default=None, description="A repaired body, for one id")
+    repaired_base64: Base64 | None = Field(default=None, description="The same, of any bytes")
+    attributes: dict[Name, str] = Field(
+        default={}, description="Repaired CloudEvents attributes; an empty one is taken away"
+    )
+
+    @model_validator(mode="after")
+    def _repairs_one(self) -> Self:
+        if self.repaired is not None and self.repaired_base64 is not None:
+            raise ValueError("give the repaired body once")
+        if self.repair is not None and (self.ids is None or len(self.ids) != 1):
+            raise ValueError("a repair is for one id")
+        return self
+
+    @property
+    def repair(self) -> Repaired | None:
+        """What is repaired, if anything is."""
+        body = self.repaired_base64 if self.repaired is None else self.repaired.encode()
+        return Repaired(body, self.attributes) if body is not None or self.attributes else None
+
+
+class DiscardRequest(Action):
+    """Put inputs aside for good."""
+
+    state: list[Literal["parked", "conflict", "rejected"]] = Field(
+        default=["parked", "conflict", "rejected"]
+    )
+    because: str = Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why")
+
+
+def listing(reads: Datastore, where: Where, *, limit: int, token: str | None = None) -> Answer:
+    """A page of the kept inputs that are meant, the latest first. Raises BadToken, ValueError."""
+    wanted = page(_LIST, limit, datetime.now(UTC), token)
+    before = None if wanted.after is None else _kept_id(wanted.after)
+    with snapshot(reads) as cursor:
+        rows = listed(cursor, where, as_of=wanted.as_of, limit=limit + 1, before=before)
+        rows, next_ = cut(_LIST, wanted, rows, ["kept_id"])
+        return _answer(cursor, rows, wanted.as_of, next_)
+
+
+def one(reads: Datastore, keyring: Keyring, kept_id: int) -> Answer:
+    """Everything that is known of one kept input. Raises NoSuchInput."""
+    with snapshot(reads) as cursor:
+        row = shown(cursor, keyring, kept_id)
+        if row is None:
+            raise NoSuchInput(kept_id)
+        return _answer(cursor, [row], datetime.now(UTC))
+
+
+def answered(
+    reads: Datastore, rows: Sequence[Mapping[str, Any]], next_: str | None = None
+) -> Answer:
+    """What was done about inputs, as an answer."""
+    with snapshot(reads) as cursor:
+        return _answer(cursor, [dict(row) for row in rows], datetime.now(UTC), next_)
+
+
+def revealed(message: Message) -> dict[str, Any]:
+    """A message, byte for byte, in values that JSON has."""
+    try:
+        body = message.body.decode()
+    except UnicodeDecodeError:
+        body = None
+    return {
+        "body": body,
+        "body_base64": b64encode(message.body).decode(),
+        # A header that is no UTF-8 stands there with half surrogate pairs, which JSON has not.
+        "attributes": {_text(name): _text(value) for name, value in message.attributes.items()},
+        "headers": message.carried.get("headers"),
+        "default_source": _text(message.default_source),
+        "default_id": _text(message.default_id),
+        "default_time": message.default_time,
+    }
+
+
+def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> APIRouter:
+    """The routes; `may_reveal` where only those with the access token get this far."""
+    routes = APIRouter(tags=["dead letters"])
+
+    @routes.get(
+        "/dead-letters",
+        summary="What was not taken, and why",
+        response_model=ListAnswer[DeadLetterRow],
+        responses=documented(422, 503),
+    )
+    def get_list(asked: Annotated[ListParameters, Query()]) -> JSONResponse:
+        where = asked.where(asked.state, asked.position)
+        with _told():
+            return _response(listing(reads, where, limit=asked.limit, token=asked.cursor))
+
+    @routes.get(
+        "/dead-letters/{kept_id}",
+        summary="One input, and everything that happened to it",
+        response_model=ListAnswer[DeadLetter],
+        responses=documented(403, 404, 410, 422, 503),
+    )
+    def get_one(
+        request: Request,
+        kept_id: Annotated[KeptId, Path()],
+        asked: Annotated[ShowParameters, Query()],
+    ) -> JSONResponse:
+        if asked.reveal and not may_reveal:
+            raise Problem(
+                403,
+                "not-revealed",
+                "Inputs are shown to those with the access token only",
+                "set SERVICETRAIL_ACCESS_TOKEN, or use servicetrail dead-letters show --reveal",
+            )
+        with _told():
+            message = dead_letters.reveal(kept_id, who=_who(request)) if asked.reveal else None
+            told = one(reads, dead_letters.keyring, kept_id)
+        if message is not None:
+            told.rows[0]["revealed"] = revealed(message)
+        return _response(told)
+
+    @routes.post(
+        "/dead-letters/redrive",
+        summary="Take inputs again",
+        description=(
+            "Takes rejected and conflicting inputs through the door again, the oldest first, by "
+            "today's schemas and rules, in one transaction of at most `limit`. With `repaired`, "
+            "takes a repaired version of one (of a parked one too). Go on with `next` as `cursor`."
+        ),
+        response_model=ListAnswer[RedrivenRow],
+        responses=documented(404, 409, 410, 422, 503),
+    )
+    def post_redrive(request: Request, asked: RedriveRequest) -> JSONResponse:
+        who = asked.by or _who(request)
+        with _told():
+            if asked.repair is not None and asked.ids is not None:
+                done = dead_letters.repair(
+                    asked.ids[0], asked.repair, who=who, dry_run=asked.dry_run
+                )
+                return _response(answered(reads, [done._asdict()]))
+            wanted = page(_REDRIVE, asked.limit, datetime.now(UTC), asked.cursor)
+            after = 0 if wanted.after is None else _kept_id(wanted.after)
+            # One more than is taken tells whether there is a next page.
+            found = dead_letters.matching(
+                asked.where(asked.state), after=after, limit=asked.limit + 1
+            )
+            kept_ids = next(found, [])
+            taken = dead_letters.redrive(kept_ids[: asked.limit], who=who, dry_run=asked.dry_run)
+            ids = [{"kept_id": kept_id} for kept_id in kept_ids]
+            _, next_ = cut(_REDRIVE, wanted, ids, ["kept_id"])
+            return _response(answered(reads, [each._asdict() for each in taken], next_))
+
+    @routes.post(
+        "/dead-letters/discard",
+        summary="Put inputs aside for good",
+        description=(
+            "At most 1,000, the oldest first, in one transaction; they stay on record, and what "
+            "waited behind them goes on."
+        ),
+        response_model=ListAnswer[DiscardedRow],
+        responses=documented(404, 409, 422, 503),
+    )
+    def post_discard(request: Request, asked: DiscardRequest) -> JSONResponse:
+        with _told():
+            found = dead_letters.matching(asked.where(asked.state), among=OPEN, limit=LARGEST_PAGE)
+            kept_ids = next(found, [])
+            dead_letters.discard(kept_ids, who=asked.by or _who(request), reason=asked.because)
+            rows = [{"kept_id": kept_id, "state": "discarded"} for kept_id in kept_ids]
+            return _response(answered(reads, rows))
+
+    return routes
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what cannot be done as a problem."""
+    try:
+        yield
+    except NoSuchInput as error:
+        raise Problem(404, "no-such-input", "There is no such input", str(error)) from None
+    except InputErased as error:
+        raise Problem(410, "erased", "The customer was erased", str(error)) from None
+    except NotOpen as error:
+        raise Problem(409, "not-open", "That cannot be done any more", str(error)) from None
+    except BadToken as error:
+        raise bad_parameter("cursor", str(error)) from None
+
+
+def _kept_id(after: Sequence[Any]) -> int:
+    match after:
+        case [int(kept_id)]:
+            return kept_id
+    raise BadToken("this is not a token of a former answer")
+
+
+def _answer(
+    cursor: PgCursor, rows: list[dict[str, Any]], as_of: datetime, next_: str | None = None
+) -> Answer:
+    position, known_at = head(cursor)
+    return Answer(position, as_of, known_at, METRIC_VERSION, rows, next_)
+
+
+def _response(told: Answer) -> JSONResponse:
+    return JSONResponse(plain(told))
+
+
+def _who(request: Request) -> str:
+    return f"http:{request.client.host}" if request.client else "http"
+
+
+def _text(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
