@@ -97,6 +97,11 @@ class ResponseTimeRow(RowModel):
     median_seconds: float | None
     p90_seconds: float | None
     p99_seconds: float | None
+    km_median_seconds: float | None = Field(
+        description="Median that counts those still waiting (Kaplan-Meier); null: not reached"
+    )
+    km_median_seconds_low: float | None
+    km_median_seconds_high: float | None
 
 
 class PromiseRow(RowModel):

@@ -7,9 +7,12 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
 from projections.promises.queries import JUDGED
+from projections.survival import kaplan_meier
 
-_CHANNELS = named_queries(Path(__file__).with_name("queries.sql"))["channels"].replace(
-    "{judged}", JUDGED
+_CHANNELS = (
+    named_queries(Path(__file__).with_name("queries.sql"))["channels"]
+    .replace("{judged}", JUDGED)
+    .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
 )
 _READ_MODELS = ("conversations", "promises", "complaints", "feedback")
 
@@ -26,7 +29,7 @@ def channels(
     In the window are touchpoints and feedback that happened in it, conversations and waits that
     began in it (on the channel of the touchpoint that opened, or waited), promises due in it and
     complaints raised in it. Rows are those of docs/reference/metrics.md; those that are not
-    computed yet (`first_response_km_…`, `cost`, `cost_per_resolved`, `first_contact_resolution`,
+    computed yet (`cost`, `cost_per_resolved`, `first_contact_resolution`,
     `adjusted_…`, `comparable`, `reversed_by_adjustment`) are null. `feedback_mean` is over scores
     as they were given, `abandoned` counts touchpoints.
     """

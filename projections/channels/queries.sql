@@ -19,20 +19,24 @@ WITH per_customer AS (
     WHERE started_at >= %(from)s AND started_at < %(to)s
         AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
     GROUP BY channel
+), measured AS MATERIALIZED (
+    SELECT metric, channel, coalesce(ended_at <= %(as_of)s, false) AS ended,
+        extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds
+    FROM intervals
+    WHERE metric IN ('first_response', 'resolution')
+        AND started_at >= %(from)s AND started_at < %(to)s
+        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
 ), waits AS (
-    SELECT metric, channel, count(seconds) AS answered, count(*) - count(seconds) AS waiting,
-        percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY seconds) AS percentiles
-    FROM (
-        SELECT metric, channel,
-            CASE WHEN ended_at <= %(as_of)s
-                THEN extract(epoch FROM ended_at - started_at)::float8 END AS seconds
-        FROM intervals
-        WHERE metric IN ('first_response', 'resolution')
-            AND started_at >= %(from)s AND started_at < %(to)s
-            AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
-    ) AS measured
+    SELECT metric, channel,
+        count(*) FILTER (WHERE ended) AS answered,
+        count(*) FILTER (WHERE NOT ended) AS waiting,
+        percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY seconds)
+            FILTER (WHERE ended) AS percentiles
+    FROM measured
     GROUP BY metric, channel
-), promised AS (
+), first_responses AS (
+    SELECT channel, seconds, ended FROM measured WHERE metric = 'first_response'
+), {kaplan_meier}, promised AS (
     SELECT channel, count(*) AS promises_due,
         count(*) FILTER (WHERE verdict = 'kept') AS kept,
         count(*) FILTER (WHERE verdict = 'kept_late') AS kept_late,
@@ -71,9 +75,9 @@ SELECT channel,
     coalesce(response.waiting, 0) AS waiting,
     response.percentiles[1] AS first_response_median_seconds,
     response.percentiles[2] AS first_response_p90_seconds,
-    NULL::float8 AS first_response_km_median_seconds,
-    NULL::float8 AS first_response_km_median_seconds_low,
-    NULL::float8 AS first_response_km_median_seconds_high,
+    km.median AS first_response_km_median_seconds,
+    km.low AS first_response_km_median_seconds_low,
+    km.high AS first_response_km_median_seconds_high,
     resolution.percentiles[1] AS resolution_median_seconds,
     coalesce(promises_due, 0) AS promises_due,
     coalesce(kept, 0) AS kept,
@@ -99,6 +103,7 @@ LEFT JOIN contacts USING (channel)
 LEFT JOIN talks USING (channel)
 LEFT JOIN (SELECT * FROM waits WHERE metric = 'first_response') AS response USING (channel)
 LEFT JOIN (SELECT * FROM waits WHERE metric = 'resolution') AS resolution USING (channel)
+LEFT JOIN km USING (channel)
 LEFT JOIN promised USING (channel)
 LEFT JOIN complained USING (channel)
 LEFT JOIN thought USING (channel)

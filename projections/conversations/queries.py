@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page, window
 from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
+from projections.survival import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 
@@ -53,22 +55,33 @@ def response_times(
 
     `metric` is one of METRICS, `by` one or more of DIMENSIONS. Rows, ordered by group: a column for
     each of `by` (`employee_id` for employee, `month` as YYYY-MM in UTC; null where it is not
-    known), `metric`, `answered`, `waiting`, and over the answered `median_seconds`, `p90_seconds`,
-    `p99_seconds` (interpolated, null if none is answered).
+    known), `metric`, `answered`, `waiting`, over the answered `median_seconds`, `p90_seconds`,
+    `p99_seconds` (interpolated, null if none is answered), and counting those who wait
+    `km_median_seconds` with its 95 % interval `km_median_seconds_low` and `_high` (null: not
+    reached).
 
     Raises UnknownMetric and UnknownDimension.
     """
     _check_metric(metric)
     if not by or len(set(by)) < len(by) or not set(by) <= _DIMENSIONS.keys():
         raise UnknownDimension(f"group by one or more of {', '.join(DIMENSIONS)}, each once")
-    columns = [_DIMENSIONS[dimension] for dimension in by]
-    statement = (
-        _SQL["response_times"]
-        .replace("{dimensions}", ", ".join(f"{term} AS {name}" for name, term in columns))
-        .replace("{names}", ", ".join(name for name, _ in columns))
-    )
+    statement = _response_times(tuple(by))
     parameters = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
     return answer(cursor, ["conversations"], as_of, fetch(cursor, statement, parameters))
+
+
+@cache
+def _response_times(by: tuple[str, ...]) -> str:
+    columns = [_DIMENSIONS[dimension] for dimension in by]
+    names = [name for name, _ in columns]
+    return (
+        _SQL["response_times"]
+        .replace("{kaplan_meier}", kaplan_meier(names, measured="waits"))
+        .replace("{dimensions}", ", ".join(f"{term} AS {name}" for name, term in columns))
+        .replace("{names}", ", ".join(names))
+        .replace("{shown}", ", ".join(f"figures.{name}" for name in names))
+        .replace("{found}", ", ".join(f"km.{name}" for name in names))
+    )
 
 
 def waiting(

@@ -59,9 +59,6 @@ A_DAY = [
 ]
 
 NOT_COMPUTED = {
-    "first_response_km_median_seconds",
-    "first_response_km_median_seconds_low",
-    "first_response_km_median_seconds_high",
     "cost",
     "cost_per_resolved",
     "first_contact_resolution",
@@ -90,6 +87,9 @@ def test_channels_side_by_side(datastore: Datastore) -> None:
         "waiting": 0,
         "first_response_median_seconds": 1200,
         "first_response_p90_seconds": 1680,
+        "first_response_km_median_seconds": 1200,
+        "first_response_km_median_seconds_low": 600,
+        "first_response_km_median_seconds_high": None,
         "resolution_median_seconds": 600,
         "promises_due": 2,
         "kept": 1,
@@ -157,6 +157,9 @@ def test_response_times_by_group(
         "median_seconds",
         "p90_seconds",
         "p99_seconds",
+        "km_median_seconds",
+        "km_median_seconds_low",
+        "km_median_seconds_high",
     ]
 
 
