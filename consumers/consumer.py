@@ -32,6 +32,7 @@ from consumers.records import Record
 from consumers.taking import Abandoned, Taken, Taker, delays
 from ledger.datastore import Datastore
 from ledger.intake import Intake
+from ledger.keys import Keyring
 from ledger.positions import PositionTaken
 
 _log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ _DEFAULTS = {
     "isolation_level": "read_committed",
     "allow_auto_create_topics": False,
     "metadata_max_age_ms": 30_000,
+    "reconnect_backoff_max_ms": 2_000,
     "session_timeout_ms": 10_000,
     "metrics_enabled": False,
 }
@@ -160,6 +162,7 @@ class Consumer:
         consuming: Consuming,
         intake: Intake,
         datastore: Datastore,
+        keyring: Keyring,
         *,
         on_taken: Callable[[Taken], None] | None = None,
     ) -> None:
@@ -167,7 +170,7 @@ class Consumer:
         self._datastore = datastore
         self._on_taken = on_taken
         self._stopping = Event()
-        self._taker = Taker(intake, self._stopping)
+        self._taker = Taker(intake, datastore, keyring, self._stopping)
         self._state = State.JOINING
         self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
@@ -226,8 +229,8 @@ class Consumer:
         try:
             polled = kafka.poll(_POLL_MS)
         except (OffsetOutOfRangeError, LogTruncationError) as error:
-            _log.warning("the log is not what it was", exc_info=error)
-            partitions.unsettle(list(partitions.claims))
+            _log.warning("the brokers refuse a position", exc_info=error)
+            partitions.refused(list(partitions.claims))
             polled = {}
         self._settle(partitions)
         for records in self._batches(polled, partitions):

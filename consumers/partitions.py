@@ -31,6 +31,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._datastore = datastore
         self._told: deque[tuple[Literal["assigned", "gone"], frozenset[TopicPartition]]] = deque()
         self._unsettled: set[TopicPartition] = set()
+        self._refused: set[TopicPartition] = set()
         self.claims: dict[TopicPartition, Claim] = {}
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -56,6 +57,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 self._unsettled |= partitions
             else:
                 self._unsettled -= partitions
+                self._refused -= partitions
 
     def settle(self) -> bool:
         """Claim what is new, and begin to read it. Says whether anything was.
@@ -69,10 +71,10 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         names = self._cluster.log_names(partitions)
         claims = claim(self._datastore, names.values())
         first = self._kafka.beginning_offsets(partitions, timeout_ms=_TIMEOUT_MS)
-        end = self._kafka.end_offsets(partitions, timeout_ms=_TIMEOUT_MS)
+        end = self._kafka.end_offsets(sorted(self._refused), timeout_ms=_TIMEOUT_MS)
         for partition in partitions:
             held = claims[names[partition]]
-            offset = _within(partition, held.position, first[partition], end[partition])
+            offset = _within(partition, held.position, first[partition], end.get(partition))
             with _unless_gone():
                 self._kafka.seek(partition, offset)
                 self._kafka.resume(partition)
@@ -82,19 +84,22 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 topic=partition.topic,
                 partition=partition.partition,
                 offset=offset,
-                lag=end[partition] - offset,
             )
         self._unsettled.clear()
+        self._refused.clear()
         return True
 
-    def unsettle(self, partitions: Iterable[TopicPartition]) -> None:
-        """Claim these anew, as far as they are still ours, and read on where the database says."""
+    def refused(self, partitions: Iterable[TopicPartition]) -> None:
+        """The brokers have nothing at our position in these. Claim them anew, as far as they are
+        still ours: the topic may be another one by now, or its log shorter.
+        """
         self.heed()
         for partition in partitions:
             if self.claims.pop(partition, None) is not None:
                 with _unless_gone():
                     self._kafka.pause(partition)
                 self._unsettled.add(partition)
+                self._refused.add(partition)
 
     def rewind(self, partitions: Iterable[TopicPartition]) -> None:
         """Read again what was read, but not taken, of those partitions that are still ours."""
@@ -128,15 +133,19 @@ def _unless_gone() -> "suppress":
     return suppress(KeyError, ValueError)
 
 
-def _within(partition: TopicPartition, position: int, first: int, end: int) -> int:
-    """The offset to read from. A position outside of what the log holds is said aloud."""
+def _within(partition: TopicPartition, position: int, first: int, end: int | None) -> int:
+    """The offset to read from. A position outside of what the log holds is said aloud.
+
+    `end` is None as long as the brokers take the position. (Some of them tell an end for readers of
+    committed records that lies before records that they have delivered.)
+    """
     where = {"topic": partition.topic, "partition": partition.partition}
     if position < first:
         if position > 0:
             _log.error("records were deleted before they were read", **where,
                        first_lost=position, last_lost=first - 1)  # fmt: skip
         return first
-    if position > end:
+    if end is not None and position > end:
         _log.error("the log ends before what was read already", **where,
                    position=position, end=end)  # fmt: skip
         return end

@@ -4,23 +4,32 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
-from eventsourcing.persistence import DataError, IntegrityError, PersistenceError
+from eventsourcing.persistence import (
+    DataError,
+    IntegrityError,
+    PersistenceError,
+)
 from kafka.structs import TopicPartition
 
 from consumers.records import Record, message_of
 from consumers.registry import RegistryUnavailable
 from ledger.candidates import Receipt
+from ledger.datastore import Datastore
 from ledger.intake import Intake
-from ledger.positions import Claim
+from ledger.keys import Keyring
+from ledger.positions import Claim, PositionTaken
+from ledger.setting_aside import set_aside
+from schemas.message import Message
 
 _log = structlog.get_logger(__name__)
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 5.0
 
 Claims = Mapping[TopicPartition, Claim]
+Result = TypeVar("Result")
 
 
 class Abandoned(Exception):
@@ -42,8 +51,12 @@ class Taker:
     `waiting` says so; `stopping` ends it.
     """
 
-    def __init__(self, intake: Intake, stopping: Event) -> None:
+    def __init__(
+        self, intake: Intake, datastore: Datastore, keyring: Keyring, stopping: Event
+    ) -> None:
         self._intake = intake
+        self._datastore = datastore
+        self._keyring = keyring
         self._stopping = stopping
         self.waiting = False
 
@@ -51,28 +64,65 @@ class Taker:
         """Take the records; `claims` are those of their partitions.
 
         Raises `PositionTaken` when one of the partitions has become another consumer's, and
-        `Abandoned`; nothing is taken then.
+        `Abandoned`. Nothing is taken then (of a batch that had to be divided, its second part).
         """
         received_at = datetime.now(UTC)
         messages = [message_of(record, received_at=received_at) for record in records]
+        return self._take(records, messages, claims)
+
+    def _take(
+        self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
+    ) -> Taken:
         ends: dict[TopicPartition, int] = {}
         for record in records:
             # Where to read on, not what was read: offsets have gaps (transactions, compaction).
             ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
         tracking = [claims[partition].to(end) for partition, end in ends.items()]
-        receipts = self._patiently(lambda: self._intake.take(messages, tracking=tracking))
-        moved = {
-            partition: Claim(claims[partition].name, claims[partition].number, end)
-            for partition, end in ends.items()
-        }
-        return Taken(records, receipts, moved)
+        try:
+            receipts = self._patiently(lambda: self._intake.take(messages, tracking=tracking))
+        except (PositionTaken, Abandoned):
+            raise
+        except Exception as error:
+            if len(records) > 1:
+                return self._take_in_parts(records, messages, claims)
+            [record], [message], failure = records, messages, error
+            _log.exception(
+                "set aside: the program fails on this record",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+            )
+            receipts = self._patiently(
+                lambda: [
+                    set_aside(self._datastore, self._keyring, message, failure, tracking=tracking)
+                ]
+            )
+        return Taken(
+            records,
+            receipts,
+            {partition: claims[partition].moved(end) for partition, end in ends.items()},
+        )
 
-    def _patiently(self, take: Callable[[], list[Receipt]]) -> list[Receipt]:
+    def _take_in_parts(
+        self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
+    ) -> Taken:
+        """Halve until the record is found that the others must not wait for."""
+        half = len(records) // 2
+        first = self._take(records[:half], messages[:half], claims)
+        second = self._take(records[half:], messages[half:], {**claims, **first.claims})
+        return Taken(
+            records,
+            [*first.receipts, *second.receipts],
+            {**first.claims, **second.claims},
+        )
+
+    def _patiently(self, attempt: Callable[[], Result]) -> Result:
+        """Its result, once the database and the registry let it have one."""
         for delay in delays():
             try:
-                receipts = take()
+                result = attempt()
             except (IntegrityError, DataError):
-                raise
+                raise  # the fault of what was to be written
             except (PersistenceError, RegistryUnavailable) as error:
                 self.waiting = True
                 _log.warning("batch not taken, trying again", exc_info=error)
@@ -80,7 +130,7 @@ class Taker:
                     raise Abandoned from error
             else:
                 self.waiting = False
-                return receipts
+                return result
         raise AssertionError("there is always another attempt")
 
 

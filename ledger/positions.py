@@ -7,7 +7,7 @@ owner is about to commit, and every later batch of that owner is refused.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eventsourcing.persistence import IntegrityError, Tracking
@@ -36,6 +36,10 @@ class Claim:
     def to(self, position: int) -> "Advance":
         """The move from here to a later position."""
         return Advance(self.name, position, after=self.position, claim=self.number)
+
+    def moved(self, position: int) -> "Claim":
+        """The same claim, after that move was committed."""
+        return replace(self, position=position)
 
 
 @dataclass(frozen=True)

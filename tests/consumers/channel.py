@@ -1,14 +1,17 @@
 """A channel system: publishes to topics of one test."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.cluster import Cluster
 from tests.consumers.events import Headers, Published
+from tests.consumers.waiting import eventually
 
 
 class Channel:
@@ -75,15 +78,34 @@ class Channel:
         """An administrator of the cluster."""
         return closing(KafkaAdminClient(bootstrap_servers=self.bootstrap_servers))
 
-    def ends(self, topics: Sequence[str]) -> int:
-        """How many offsets the topics' partitions have, all together."""
-        from kafka import KafkaConsumer
-        from kafka.structs import TopicPartition
+    def commit_offset(self, group: str, topic: str, offset: int) -> None:
+        """Tell Kafka that the group has read partition 0 of the topic up to there."""
+        partition = TopicPartition(topic, 0)
+        with self.admin() as admin:
+            admin.alter_group_offsets(group, {partition: OffsetAndMetadata(offset, "", -1)})
 
-        with closing(KafkaConsumer(bootstrap_servers=self.bootstrap_servers)) as reader:
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in topics
-                for number in reader.partitions_for_topic(topic)
-            ]
-            return sum(reader.end_offsets(partitions).values())
+    def committed(self, group: str, topic: str) -> int | None:
+        """What Kafka was told of the group's offset in partition 0 of the topic."""
+        partition = TopicPartition(topic, 0)
+        with self.admin() as admin:
+            found = admin.list_group_offsets({group: [partition]})[group].get(partition)
+        return None if found is None else found.offset
+
+    def delete_records(self, topic: str, before: int) -> bool:
+        """Delete what is before that offset in partition 0; whether the broker can do that."""
+        with self.admin() as admin:
+            try:
+                admin.delete_records({TopicPartition(topic, 0): before})
+            except KafkaError:
+                return False
+        return True
+
+    def recreate(self, topic: str) -> None:
+        """Delete the topic, and make another one of the same name."""
+        with self.admin() as admin:
+            admin.delete_topics([topic])
+
+        def made() -> bool:
+            return bool(Cluster(self.bootstrap_servers).create_topics([topic], partitions=1))
+
+        eventually(made)

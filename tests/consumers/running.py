@@ -1,8 +1,7 @@
 """Consumers at work on a ledger: in threads of the test, and in processes that can be killed."""
 
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from threading import Thread
 from types import TracebackType
@@ -16,19 +15,11 @@ from ledger.intake import Intake
 from ledger.keys import Keyring
 from ledger.positions import positions
 from schemas.avro_data import SchemaRegistry
+from tests.consumers.waiting import PATIENCE_SECONDS
 from tests.intake.door import MASTER
 
-PATIENCE_SECONDS = 60
 QUICK = {"session_timeout_ms": 1_500, "heartbeat_interval_ms": 300, "metadata_max_age_ms": 1_000}
 """Groups that notice within a second or two that a member is gone."""
-
-
-def eventually(condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until the condition holds; fail if it takes too long."""
-    deadline = time.monotonic() + patience_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 class Ledger:
@@ -102,7 +93,9 @@ class Running:
         intake = Intake(
             ledger.datastore, ledger.keyring, max_event_bytes=max_event_bytes, registry=registry
         )
-        self.consumer = Consumer(consuming, intake, ledger.datastore, on_taken=self.taken.append)
+        self.consumer = Consumer(
+            consuming, intake, ledger.datastore, ledger.keyring, on_taken=self.taken.append
+        )
         self._thread = Thread(target=self._run)
         self._thread.start()
 

@@ -2,7 +2,8 @@
 
 from tests.consumers.channel import Channel
 from tests.consumers.events import touchpoint
-from tests.consumers.running import Ledger, consuming, eventually
+from tests.consumers.running import Ledger, consuming
+from tests.consumers.waiting import eventually
 
 
 def test_every_form_of_an_event_is_taken(channel: Channel, ledger: Ledger) -> None:

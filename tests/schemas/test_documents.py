@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 OUTCOMES = (ROOT / "docs" / "reference" / "outcomes.md").read_text()
 
 # The ledger's own: what it finds out by looking an event up.
-OF_THE_LEDGER = {"already_appended", "already_held", "id_reused"}
+OF_THE_LEDGER = {"already_appended", "already_held", "id_reused", "program_failed"}
 
 
 def codes_of(reason: type[domain.NotYet] | type[domain.Refused]) -> set[str]:

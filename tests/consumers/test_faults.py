@@ -1,0 +1,191 @@
+"""Whatever fails on the way: at the end the ledger holds what was published, once, in order."""
+
+import os
+import random
+import signal
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import ExitStack
+from threading import Thread
+
+from consumers.brokers import ApacheKafka, LocalBroker
+from tests.conftest import Cluster
+from tests.consumers.channel import Channel
+from tests.consumers.events import Published, touchpoint
+from tests.consumers.process import ConsumerProcess
+from tests.consumers.running import QUICK, Ledger, consuming
+from tests.consumers.waiting import eventually
+
+SEED = int(os.environ.get("SERVICETRAIL_TEST_SEED", "20260302"))
+KILLS = int(os.environ.get("SERVICETRAIL_TEST_KILLS", "6"))
+EVENTS = int(os.environ.get("SERVICETRAIL_TEST_EVENTS", "6000"))
+CUSTOMERS = 40
+
+
+def history(count: int) -> list[Published]:
+    """That many letters of a few customers, in the order in which they are published."""
+    rng = random.Random(SEED)
+    return [
+        touchpoint(f"T-{number}", f"C-{rng.randrange(CUSTOMERS)}", id=f"e-{number}")
+        for number in range(count)
+    ]
+
+
+def by_customer(events: Iterable[Published]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        ids[event.data["customer_id"]].append(event.id)
+    return dict(ids)
+
+
+class Publishing:
+    """Publishes events in the background, a few at a time."""
+
+    def __init__(self, channel: Channel, topic: str, events: list[Published]) -> None:
+        self._thread = Thread(target=self._publish, args=(channel, topic, events))
+        self._thread.start()
+
+    def _publish(self, channel: Channel, topic: str, events: list[Published]) -> None:
+        for start in range(0, len(events), 100):
+            channel.publish(topic, events[start : start + 100])
+
+    def finish(self) -> None:
+        self._thread.join()
+
+
+def test_killed_at_any_moment(channel: Channel, ledger: Ledger) -> None:
+    """With a second consumer that joins and is killed as well. Set SERVICETRAIL_TEST_SEED,
+    SERVICETRAIL_TEST_KILLS and SERVICETRAIL_TEST_EVENTS for other moments, or for more of them.
+    """
+    rng = random.Random(SEED)
+    events = history(EVENTS)
+    topic = channel.topic("killed", partitions=4)
+    publishing = Publishing(channel, topic, events)
+
+    def process() -> ConsumerProcess:
+        how = {"batch_events": 200, "options": QUICK}
+        return ConsumerProcess(ledger.url, channel.bootstrap_servers, topic, **how)
+
+    with ExitStack() as at_the_end:
+        running = [at_the_end.enter_context(process())]
+        for kill in range(KILLS):
+            goal = min(EVENTS, EVENTS * (kill + 1) // (KILLS + 1) + rng.randrange(100))
+            eventually(lambda goal=goal: ledger.count() >= goal)
+            if len(running) == 1 and rng.random() < 0.5:
+                running.append(at_the_end.enter_context(process()))
+            running.pop(rng.randrange(len(running))).kill()
+            if not running:
+                running.append(at_the_end.enter_context(process()))
+        publishing.finish()
+        eventually(lambda: ledger.count() == EVENTS)
+        for survivor in running:
+            assert survivor.stop(10) == 0
+    assert ledger.by_customer() == by_customer(events)
+    assert ledger.received() == {"received": EVENTS, "appended": EVENTS}
+
+
+def test_a_zombie_writes_nothing(channel: Channel, ledger: Ledger) -> None:
+    events = history(3000)
+    topic = channel.topic("zombie")
+    channel.publish(topic, events)
+    # Single events: it is frozen in the middle of a batch, or with one in hand.
+    how = {"batch_events": 50, "options": QUICK}
+    with ConsumerProcess(ledger.url, channel.bootstrap_servers, topic, **how) as zombie:
+        eventually(lambda: ledger.count() > 300)
+        zombie.signal(signal.SIGSTOP)
+        [[stopped_claim]] = ledger.query("SELECT claim FROM ledger.tracking")
+        with consuming(ledger, channel.bootstrap_servers, topic, batch_events=100) as successor:
+            eventually(lambda: ledger.count() == 3000)
+            assert ledger.query("SELECT claim FROM ledger.tracking") == [(stopped_claim + 1,)]
+            zombie.signal(signal.SIGCONT)
+            more = history(3400)[3000:]
+            channel.publish(topic, more)
+            eventually(lambda: ledger.count() == 3400)
+            assert sum(len(taken.records) for taken in successor.taken) > 0
+            assert zombie.running
+    assert ledger.by_customer() == by_customer([*events, *more])
+    assert ledger.received() == {"received": 3400, "appended": 3400}
+
+
+def test_consumers_join_and_leave(channel: Channel, ledger: Ledger) -> None:
+    events = history(4000)
+    topic = channel.topic("shared", partitions=4)
+    publishing = Publishing(channel, topic, events)
+    with consuming(ledger, channel.bootstrap_servers, topic, batch_events=100) as first:
+        eventually(lambda: ledger.count() > 500)
+        with consuming(ledger, channel.bootstrap_servers, topic, batch_events=100) as second:
+            eventually(lambda: second.taken)
+            eventually(lambda: ledger.count() > 2000)
+        publishing.finish()
+        eventually(lambda: ledger.count() == 4000)
+        assert first.taken
+    assert ledger.by_customer() == by_customer(events)
+    assert ledger.received() == {"received": 4000, "appended": 4000}
+
+
+def test_offsets_set_back_to_the_beginning(channel: Channel, ledger: Ledger) -> None:
+    events = history(1000)
+    topic = channel.topic("again", partitions=2)
+    channel.publish(topic, events)
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 1000)
+    ledger.query("UPDATE ledger.tracking SET notification_id = 0 RETURNING 1")
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.received()["received"] == 2000)
+    assert ledger.by_customer() == by_customer(events)
+    assert ledger.received() == {"received": 2000, "appended": 1000, "duplicate": 1000}
+
+
+def test_what_kafka_was_told_does_not_matter(channel: Channel, ledger: Ledger) -> None:
+    """Kafka's own offsets are set back, and far ahead: the database's are the truth."""
+    topic = channel.topic("told")
+    channel.publish(topic, history(100))
+    group = f"{topic}-group"
+    with consuming(ledger, channel.bootstrap_servers, topic, group=group):
+        eventually(lambda: ledger.count() == 100)
+    for offset in (0, 100_000):
+        channel.commit_offset(group, topic, offset)
+        channel.publish(topic, history(ledger.count() + 10)[ledger.count() :])
+        with consuming(ledger, channel.bootstrap_servers, topic, group=group):
+            goal = 110 if offset == 0 else 120
+            eventually(lambda goal=goal: ledger.count() == goal)
+    assert ledger.received() == {"received": 120, "appended": 120}
+
+
+def test_a_consumers_connections_are_cut(
+    channel: Channel, ledger: Ledger, cluster: Cluster
+) -> None:
+    events = history(3000)
+    topic = channel.topic("cut", partitions=2)
+    publishing = Publishing(channel, topic, events)
+    with consuming(ledger, channel.bootstrap_servers, topic, batch_events=50):
+        for goal in range(300, 2700, 300):
+            eventually(lambda goal=goal: ledger.count() >= goal)
+            cluster.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname LIKE 'servicetrail_test_%' AND pid <> pg_backend_pid()"
+            )
+        publishing.finish()
+        eventually(lambda: ledger.count() == 3000)
+    assert ledger.by_customer() == by_customer(events)
+    assert ledger.received() == {"received": 3000, "appended": 3000}
+
+
+def test_the_broker_is_restarted(own_broker: LocalBroker, ledger: Ledger) -> None:
+    events = history(2000)
+    with Channel(own_broker.bootstrap_servers, "restarted") as channel:
+        topic = channel.topic("touchpoints", partitions=2)
+        channel.publish(topic, events[:1000])
+        with consuming(ledger, own_broker.bootstrap_servers, topic, batch_events=100):
+            eventually(lambda: ledger.count() > 200)
+            own_broker.kill()
+            own_broker.start()
+            channel.reopened()
+            if isinstance(own_broker, ApacheKafka):
+                channel.publish(topic, events[1000:])
+            else:  # it has forgotten everything: the topic is a new one, and everything comes again
+                channel.topic("touchpoints", partitions=2)
+                channel.publish(topic, events)
+            eventually(lambda: ledger.count() == 2000)
+    assert ledger.by_customer() == by_customer(events)
+    assert ledger.received()["appended"] == 2000
