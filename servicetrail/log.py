@@ -18,11 +18,14 @@ IDENTIFYING = frozenset(
         "event", "level", "timestamp", "logger", "error", "at",
         "source", "id", "event_id", "type", "outcome", "reason", "path",
         "method", "route", "address", "database", "data_dir", "read_model", "version", "signal",
+        "brokers", "group", "topic", "topics",
     }
 )  # fmt: skip
 HARMLESS = (bool, int, float, type(None))
 # Their messages describe the database or the machine and quote no event.
 TELLING_ERRORS = (PersistenceError, OSError)
+# Those of kafka-python, which only consumers/ imports, name brokers, topics and offsets.
+TELLING_MODULE = "kafka.errors"
 
 
 def without_bodies(_logger: Any, _method: str, line: EventDict) -> EventDict:
@@ -44,7 +47,8 @@ def tell_error(_logger: Any, _method: str, line: EventDict) -> EventDict:
     given = line.pop("exc_info", None)
     error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
-        told = f": {error}" if isinstance(error, TELLING_ERRORS) else ""
+        tells = isinstance(error, TELLING_ERRORS) or type(error).__module__ == TELLING_MODULE
+        told = f": {error}" if tells else ""
         line["error"] = type(error).__qualname__ + told
         frames = traceback.extract_tb(error.__traceback__)
         line["at"] = " < ".join(
@@ -80,6 +84,8 @@ def configure(log_format: str, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    # Its clients tell of every attempt to connect; the consumer tells what comes of them.
+    logging.getLogger("kafka").setLevel("DEBUG" if level == "debug" else "CRITICAL")
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -14,6 +14,8 @@ from ledger.migrations import MigrationRefused, SchemaTooNew
 from servicetrail import log
 from servicetrail.cli import (
     accounting,
+    broker,
+    consuming,
     dead_letters,
     demonstrating,
     importing,
@@ -67,6 +69,8 @@ for group in (
     serving,
     demonstrating,
     importing,
+    consuming,
+    broker,
     simulating,
     reading,
     accounting,
@@ -98,7 +102,8 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         text, exit_status = _told(error)
-        err.print(f"servicetrail: {printable(text)}", soft_wrap=True)
+        one_line = " ".join(text.split())
+        err.print(f"servicetrail: {printable(one_line)}", soft_wrap=True)
         return exit_status
 
 

