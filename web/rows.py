@@ -90,6 +90,7 @@ class ResponseTimeRow(RowModel):
     team: str | None = None
     department: str | None = None
     employee_id: str | None = None
+    tier: str | None = Field(default=None, description="The customer's when the wait began")
     month: str | None = Field(default=None, description="YYYY-MM, in UTC")
     metric: str
     answered: int
@@ -102,6 +103,13 @@ class ResponseTimeRow(RowModel):
     )
     km_median_seconds_low: float | None
     km_median_seconds_high: float | None
+    business_median_seconds: float | None = Field(
+        description="In the calendar of the service level in force when the wait began"
+    )
+    business_p90_seconds: float | None
+    business_p99_seconds: float | None
+    judged: int = Field(description="Waits that met their target or are over it")
+    within_target: float | None = Field(description="Share of these that met it, from 0 to 1")
 
 
 class PromiseRow(RowModel):

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from domain import EVENT_TYPES
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.changes import Table, changes
@@ -21,10 +20,12 @@ from projections.conversations.fold import (
 from projections.conversations.versions import CORRECTED, RECORDED, related, version_of
 from projections.copying import copy_rows, instant_text
 from projections.events import RecordedEvent
-from projections.model import ReadModel, sql_beside
+from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
 HANDLES = frozenset({RECORDED, CORRECTED})
-IGNORES = frozenset(EVENT_TYPES) - HANDLES
+IGNORES = types_of(
+    "statement", "feedback", "promise", "complaint", "customer", "support", *POLICY_KINDS
+)
 
 _SQL = {
     name: sql.replace("{columns}", ", ".join(f"t.{column}" for column in Version._fields))

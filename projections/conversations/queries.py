@@ -9,6 +9,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page, window
 from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
+from projections.conversations.targets import targets
 from projections.survival import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
@@ -27,6 +28,7 @@ _DIMENSIONS = {
         " ELSE department END",
     ),
     "employee": ("employee_id", "CASE WHEN ended_at <= %(as_of)s THEN employee_id END"),
+    "tier": ("tier", "tier"),
     "month": ("month", "to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM')"),
 }
 DIMENSIONS = tuple(_DIMENSIONS)
@@ -51,23 +53,29 @@ def response_times(
     to: datetime | None = None,
     channel: str | None = None,
 ) -> Answer:
-    """How long customers waited whose wait began in [from_, to), in calendar time, by group.
+    """How long customers waited whose wait began in [from_, to), by group.
 
     `metric` is one of METRICS, `by` one or more of DIMENSIONS. Rows, ordered by group: a column for
     each of `by` (`employee_id` for employee, `month` as YYYY-MM in UTC; null where it is not
     known), `metric`, `answered`, `waiting`, over the answered `median_seconds`, `p90_seconds`,
     `p99_seconds` (interpolated, null if none is answered), and counting those who wait
     `km_median_seconds` with its 95 % interval `km_median_seconds_low` and `_high` (null: not
-    reached).
+    reached), over the answered in the calendar of the service level in force when they began
+    `business_median_seconds`, `business_p90_seconds` and `business_p99_seconds`, and by its target
+    `judged` (met or over, whoever still waits included) and `within_target`, the share of these.
 
     Raises UnknownMetric and UnknownDimension.
     """
     _check_metric(metric)
     if not by or len(set(by)) < len(by) or not set(by) <= _DIMENSIONS.keys():
         raise UnknownDimension(f"group by one or more of {', '.join(DIMENSIONS)}, each once")
-    statement = _response_times(tuple(by))
     parameters = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
-    return answer(cursor, ["conversations"], as_of, fetch(cursor, statement, parameters))
+    cursor.execute(_SQL["first_wait"], parameters)
+    (first,) = cursor.fetchone() or (None,)
+    calendars, agreed = targets(cursor, metric, since=first or as_of, as_of=as_of)
+    statement = _response_times(tuple(by)).replace("{calendars}", calendars)
+    rows = fetch(cursor, statement, parameters | agreed)
+    return answer(cursor, ["conversations", "policies", "customers"], as_of, rows)
 
 
 @cache

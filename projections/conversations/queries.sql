@@ -1,25 +1,87 @@
 -- name: response_times
-WITH waits AS (
+WITH levels AS (
+    SELECT *
+    FROM unnest(
+        %(weights)s::integer[], %(channels)s::text[], %(topics)s::text[], %(tiers)s::text[],
+        %(valid_from)s::float8[], %(valid_to)s::float8[],
+        %(targets)s::float8[], %(clocks)s::text[], %(calendars)s::text[]
+    ) AS level (weight, channel, topic, tier, valid_from, valid_to, target_seconds, clock, calendar_id)
+), hours AS (
+    SELECT *
+    FROM (VALUES {calendars}) AS worked_out (calendar_id, known_from, opens, closes, worked)
+), begun AS MATERIALIZED (
     SELECT {dimensions},
         coalesce(ended_at <= %(as_of)s, false) AS ended,
-        extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds
+        extract(epoch FROM started_at)::float8 AS started,
+        extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds,
+        -- What a service level is chosen by; the last is the stretch in which no level changes.
+        ARRAY[channel, topic, tier, width_bucket(
+            extract(epoch FROM started_at)::float8, %(changes)s::float8[])::text] AS about
     FROM intervals
+    LEFT JOIN (SELECT customer_id, valid_from, valid_to, tier FROM customer_tiers) AS held
+        ON held.customer_id = intervals.customer_id
+        AND held.valid_from <= started_at AND held.valid_to > started_at
     WHERE metric = %(metric)s
         AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
         AND started_at >= %(from)s AND started_at < %(to)s
         AND channel = coalesce(%(channel)s, channel)
+), agreed AS (
+    SELECT about, level.target_seconds, level.clock, level.calendar_id
+    FROM (SELECT about, min(started) AS started FROM begun GROUP BY about) AS different
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM levels
+        WHERE coalesce(channel, about[1]) = about[1]
+            AND (topic IS NULL OR topic = about[2]) AND (tier IS NULL OR tier = about[3])
+            AND valid_from <= started AND valid_to > started
+        ORDER BY weight DESC
+        LIMIT 1
+    ) AS level
+), waits AS MATERIALIZED (
+    SELECT begun.*, clock, target_seconds,
+        CASE WHEN started >= known_from THEN
+            -- Business seconds since the calendar begins, at the end less at the beginning.
+            CASE width_bucket(started + seconds, opens) WHEN 0 THEN 0 ELSE
+                worked[width_bucket(started + seconds, opens)]
+                + least(started + seconds, closes[width_bucket(started + seconds, opens)])
+                - opens[width_bucket(started + seconds, opens)] END
+            - CASE width_bucket(started, opens) WHEN 0 THEN 0 ELSE
+                worked[width_bucket(started, opens)]
+                + least(started, closes[width_bucket(started, opens)])
+                - opens[width_bucket(started, opens)] END
+        END AS business_seconds
+    FROM begun
+    LEFT JOIN agreed USING (about)
+    LEFT JOIN hours USING (calendar_id)
+), judged AS (
+    SELECT waits.*,
+        CASE
+            WHEN CASE clock WHEN 'business' THEN business_seconds ELSE seconds END > target_seconds
+                THEN false
+            WHEN ended AND CASE clock WHEN 'business' THEN business_seconds ELSE seconds END
+                <= target_seconds THEN true
+        END AS within_target
+    FROM waits
 ), figures AS (
     SELECT {names},
         count(*) FILTER (WHERE ended) AS answered,
         count(*) FILTER (WHERE NOT ended) AS waiting,
         percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY seconds)
-            FILTER (WHERE ended) AS percentiles
-    FROM waits
+            FILTER (WHERE ended) AS percentiles,
+        percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY business_seconds)
+            FILTER (WHERE ended) AS business_percentiles,
+        count(within_target) AS judged,
+        count(*) FILTER (WHERE within_target)::float8 / nullif(count(within_target), 0) AS within_target
+    FROM judged
     GROUP BY {names}
 ), {kaplan_meier}
 SELECT {shown}, %(metric)s AS metric, answered, waiting,
     percentiles[1] AS median_seconds, percentiles[2] AS p90_seconds, percentiles[3] AS p99_seconds,
-    km.median AS km_median_seconds, km.low AS km_median_seconds_low, km.high AS km_median_seconds_high
+    km.median AS km_median_seconds, km.low AS km_median_seconds_low, km.high AS km_median_seconds_high,
+    business_percentiles[1] AS business_median_seconds,
+    business_percentiles[2] AS business_p90_seconds,
+    business_percentiles[3] AS business_p99_seconds,
+    judged, within_target
 FROM figures
 -- Arrays are equal where both have a null, so that groups whose name is not known find each other.
 LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
@@ -38,3 +100,6 @@ WHERE metric = %(metric)s
         OR (started_at, started_by) > (%(after_time)s, %(after_event)s::uuid))
 ORDER BY started_at, started_by
 LIMIT %(rows)s
+
+-- name: first_wait
+SELECT min(started_at) FROM intervals WHERE metric = %(metric)s AND started_at >= %(from)s

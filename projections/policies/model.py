@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from domain import EVENT_TYPES
 from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows
 from projections.events import RecordedEvent
-from projections.model import ReadModel, sql_beside
+from projections.model import ReadModel, sql_beside, types_of
 from schemas.codec import to_json
 
 _FIELDS = {  # event type: table, and the event's fields that are its columns
@@ -35,7 +34,9 @@ _FIELDS = {  # event type: table, and the event's fields that are its columns
 }
 
 HANDLES = frozenset(_FIELDS)
-IGNORES = frozenset(EVENT_TYPES) - HANDLES
+IGNORES = types_of(
+    "touchpoint", "statement", "feedback", "promise", "complaint", "customer", "support"
+)
 
 
 def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:

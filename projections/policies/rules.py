@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TypeVar
 
+from projections.events import END
+
 
 class Version(Protocol):
     """One published version of a policy."""
@@ -81,6 +83,22 @@ class Levels:
             by_id[version.service_level_id].append(version)
         self._policies: Sequence[Sequence[ServiceLevel]] = list(by_id.values())
 
+    def spans(self, metric: str) -> list[tuple[ServiceLevel, datetime]]:
+        """Every level for a metric with the end of its validity, those that count for more later.
+
+        Where several fit, the last one of the list counts, as `level` says.
+        """
+        found = []
+        for versions in self._policies:
+            ordered = sorted(versions, key=precedence)
+            ends = [following.valid_from for following in ordered[1:]] + [END]
+            found += [
+                (level, end)
+                for level, end in zip(ordered, ends, strict=True)
+                if level.metric == metric and level.valid_from < end
+            ]
+        return sorted(found, key=lambda span: _weight(span[0]))
+
     def level(self, metric: str, at: datetime, **about: str | None) -> ServiceLevel | None:
         """The level in force at an instant for what `about` says (channel, topic, tier, severity).
 
@@ -93,8 +111,8 @@ class Levels:
             for level in held
             if level is not None and level.metric == metric and level.selects(**about)
         ]
-        return max(
-            fitting,
-            key=lambda level: (level.selectors, level.valid_from, level.service_level_id),
-            default=None,
-        )
+        return max(fitting, key=_weight, default=None)
+
+
+def _weight(level: ServiceLevel) -> tuple[int, datetime, str]:
+    return level.selectors, level.valid_from, level.service_level_id

@@ -160,6 +160,11 @@ def test_response_times_by_group(
         "km_median_seconds",
         "km_median_seconds_low",
         "km_median_seconds_high",
+        "business_median_seconds",
+        "business_p90_seconds",
+        "business_p99_seconds",
+        "judged",
+        "within_target",
     ]
 
 
