@@ -26,6 +26,10 @@ NONCE_BYTES = 12
 INTAKE_SUBJECT = "intake"
 """Whose key seals inputs that name no customer."""
 
+_OTHER_MASTER_KEY = (
+    "this database was written with another master key than the one in use; set "
+    "SERVICETRAIL_MASTER_KEY to it, or put its file back"
+)
 _SQL = named_queries(Path(__file__).with_name("keys.sql"))
 
 
@@ -88,10 +92,7 @@ class MasterKey:
                 wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode()
             )
         except InvalidTag:
-            raise MasterKeyError(
-                "a data key was wrapped by another master key than the one in use; "
-                "set SERVICETRAIL_MASTER_KEY to the key this database was written with"
-            ) from None
+            raise MasterKeyError(_OTHER_MASTER_KEY) from None
 
 
 class DataKey:
@@ -123,6 +124,17 @@ class Keyring:
         self._master = master
         self._cache: LRUCache[str, DataKey] = LRUCache(cached)
         self._lock = Lock()
+
+    def check(self) -> None:
+        """Raise `MasterKeyError` if the database's data keys were wrapped by another master key.
+
+        Checked before anything is sealed: two master keys in one database would each hide a part of
+        it from the other.
+        """
+        with self._datastore.transaction() as cursor:
+            cursor.execute(_SQL["other_master"], {"master_key": self._master.name})
+            if cursor.fetchone() is not None:
+                raise MasterKeyError(_OTHER_MASTER_KEY)
 
     def for_sealing(self, subjects: Iterable[str]) -> Mapping[str, DataKey]:
         """A key for each subject. Those not there yet are made, in a transaction of their own.

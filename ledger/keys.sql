@@ -6,3 +6,6 @@ ON CONFLICT (subject) DO NOTHING
 
 -- name: read
 SELECT subject, wrapped FROM ledger.keys WHERE subject = ANY (%(subjects)s::text[])
+
+-- name: other_master
+SELECT 1 FROM ledger.keys WHERE wrapped IS NOT NULL AND master_key <> %(master_key)s LIMIT 1

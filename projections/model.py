@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain import EVENT_TYPES
 from ledger.datastore import PgCursor
 from projections.events import RecordedEvent
 
@@ -25,6 +26,20 @@ class ReadModel:
     handles: frozenset[str]
     ignores: frozenset[str]
     apply: Callable[[PgCursor, Sequence[RecordedEvent]], None]
+
+
+POLICY_KINDS = ("calendar", "service_level", "channel", "authority_limit", "moment")
+"""The kinds of streams that hold policies."""
+
+
+def types_of(*kinds: str) -> frozenset[str]:
+    """Every event type of these kinds of streams.
+
+    A read model ignores whole kinds that are none of its business. A new type of a kind that it
+    reads is named by nobody then, and the runner refuses to start until the read model handles it
+    or ignores it by name.
+    """
+    return frozenset(name for name, fact in EVENT_TYPES.items() if fact.KIND in kinds)
 
 
 def sql_beside(module_file: str, name: str) -> str:

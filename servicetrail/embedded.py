@@ -189,6 +189,7 @@ class EmbeddedPostgres:
             with self._alone(), suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._answer() is not Answer.NONE:
+                    let_server_in(self._cluster)  # others may have closed a directory above it
                     socket_dir = Path(self._postmaster_line(4))
                     self._run(
                         "pg_ctl", "-D", self._cluster, "-m", "fast", "-s", "-w",

@@ -69,6 +69,7 @@ def open_system(settings: Settings) -> Iterator[System]:
             ) as reads,
         ):
             keyring = Keyring(datastore, _master_key(settings))
+            keyring.check()
             intake = Intake(
                 datastore,
                 keyring,

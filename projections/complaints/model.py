@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from domain import EVENT_TYPES
 from projections.changes import Table
 from projections.complaints.fold import Complaint, Step, fold
 from projections.events import RecordedEvent
 from projections.facts import FactsOfThings
-from projections.model import ReadModel, sql_beside
+from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 from schemas.codec import to_json
 
-HANDLES = frozenset(type_ for type_ in EVENT_TYPES if type_.startswith("complaint."))
-IGNORES = frozenset(EVENT_TYPES) - HANDLES
+HANDLES = types_of("complaint")
+IGNORES = types_of(
+    "touchpoint", "statement", "feedback", "promise", "customer", "support", *POLICY_KINDS
+)
 
 _COLUMNS = frozenset(Step._fields) - {"severity", "outcome"}
 

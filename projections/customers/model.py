@@ -3,16 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from domain import EVENT_TYPES
 from ledger.datastore import PgCursor
 from projections.changes import Table, changes
 from projections.customers.fold import Tier, in_turn
 from projections.events import END, RecordedEvent
-from projections.model import ReadModel, sql_beside
+from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
 TIERED = "customer.tiered.v1"
 HANDLES = frozenset({TIERED})
-IGNORES = frozenset(EVENT_TYPES) - HANDLES
+IGNORES = types_of(
+    "touchpoint", "statement", "feedback", "promise", "complaint", "support", *POLICY_KINDS
+) | {
+    "customer.purchased.v1",
+    "customer.lapsed.v1",
+    "customer.credit_changed.v1",
+    "customer.merged.v1",
+    "customer.unmerged.v1",
+    "customer.erased.v1",
+}
 
 _TIERS = Table("customer_tiers", Tier._fields, {"customer_id": "text", "event_id": "uuid"})
 

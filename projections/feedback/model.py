@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from domain import EVENT_TYPES
 from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows
 from projections.events import RecordedEvent
-from projections.model import ReadModel, sql_beside
+from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
 HANDLES = frozenset({"feedback.given.v1"})
-IGNORES = frozenset(EVENT_TYPES) - HANDLES
+IGNORES = types_of(
+    "touchpoint", "statement", "promise", "complaint", "customer", "support", *POLICY_KINDS
+)
 
 _FIELDS = (
     "feedback_id",

@@ -1,10 +1,9 @@
 """Writes promises."""
 
-from domain import EVENT_TYPES
 from projections.changes import Table
 from projections.events import RecordedEvent
 from projections.facts import FactsOfThings
-from projections.model import ReadModel, sql_beside
+from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 from projections.promises.fold import (
     BROKEN,
     KEPT,
@@ -17,7 +16,9 @@ from projections.promises.fold import (
 )
 
 HANDLES = frozenset({MADE, REVISED, KEPT, BROKEN, WITHDRAWN})
-IGNORES = frozenset(EVENT_TYPES) - HANDLES
+IGNORES = types_of(
+    "touchpoint", "statement", "feedback", "complaint", "customer", "support", *POLICY_KINDS
+)
 
 
 def _fact_of(event: RecordedEvent) -> PromiseFact:

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from domain import EVENT_TYPES, is_policy
 from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows
 from projections.events import RecordedEvent
-from projections.model import ReadModel, sql_beside
+from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
-IGNORES = frozenset(type_ for type_ in EVENT_TYPES if is_policy(type_))
-HANDLES = frozenset(EVENT_TYPES) - IGNORES
+HANDLES = types_of(
+    "touchpoint", "statement", "feedback", "promise", "complaint", "customer", "support"
+)
+IGNORES = types_of(*POLICY_KINDS)
 
 _COLUMNS = (
     "customer_id",

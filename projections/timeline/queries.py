@@ -38,25 +38,27 @@ def timeline(
     wanted = page("timeline", limit, as_of, token)
     after_time, after_rank, after_event = wanted.after or (None, None, None)
     position = known_at if isinstance(known_at, int) else None
-    found = fetch(
-        cursor,
-        _SQL["timeline"],
-        {
-            "customer_id": customer_id,
-            "as_of": wanted.as_of,
-            "known_position": position,
-            "known_time": known_at if isinstance(known_at, datetime) else None,
-            "after_time": after_time,
-            "after_rank": after_rank,
-            "after_event": after_event,
-            "rows": limit + 1,
-        },
-    )
+    parameters = {
+        "customer_id": customer_id,
+        "as_of": wanted.as_of,
+        "known_position": position,
+        "known_time": known_at if isinstance(known_at, datetime) else None,
+        "after_time": after_time,
+        "after_rank": after_rank,
+        "after_event": after_event,
+        "rows": limit + 1,
+    }
+    found = fetch(cursor, _SQL["timeline"], parameters)
     rows, next_ = cut("timeline", wanted, found, _KEY)
     told = answer(cursor, ["timeline"], wanted.as_of, [_told(row) for row in rows], next_)
-    if position is not None and position < told.position:
-        return replace(told, position=position)
-    return told
+    if known_at is None:
+        return told
+    [known] = fetch(
+        cursor,
+        _SQL["known"],
+        {"upto": told.position, "known_position": position, "known_time": parameters["known_time"]},
+    )
+    return replace(told, position=known["position"], known_at=known["recorded_at"])
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,3 +16,13 @@ SELECT
 FROM wanted AS w
 JOIN ledger.events AS e ON e.position = w.position
 ORDER BY w.occurred_at, w.rank, w.event_id
+
+-- name: known
+SELECT coalesce(max(position), 0) AS position, max(recorded_at) AS recorded_at
+FROM (
+    SELECT position, recorded_at FROM ledger.events
+    WHERE position <= least(%(upto)s, %(known_position)s)
+        AND recorded_at <= coalesce(%(known_time)s, recorded_at)
+    ORDER BY position DESC
+    LIMIT 1
+) AS last

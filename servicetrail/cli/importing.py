@@ -145,10 +145,11 @@ class Import:
     def _take_batch(self, batch: Sequence[Message]) -> None:
         for message, receipt in zip(batch, self._take(batch), strict=True):
             self._outcomes[receipt.outcome] += 1
-            if receipt.outcome in TAKEN:
+            waits = receipt.outcome == "parked" or receipt.reason == "already_held"
+            if receipt.outcome in TAKEN and not waits:
                 continue
             self._reasons[receipt.outcome, receipt.reason or ""] += 1
-            if receipt.outcome == "parked":
+            if waits:
                 self._parked.add(codec.event_id(receipt.source, receipt.id))
             if self._rejects is not None:
                 self._rejects.write(rejects_line(message, receipt))

@@ -39,6 +39,9 @@ def test_two_writers_at_once_get_the_same_key(datastore: Datastore) -> None:
 def test_the_database_alone_opens_nothing(datastore: Datastore) -> None:
     Keyring(datastore, MASTER).for_sealing(["customer:C-1"])
     stranger = Keyring(datastore, MasterKey(bytes(32)))
+    with pytest.raises(MasterKeyError, match="another master key"):
+        stranger.check()
+    Keyring(datastore, MASTER).check()
     with pytest.raises(MasterKeyError, match="SERVICETRAIL_MASTER_KEY"):
         stranger.for_sealing(["customer:C-1"])
 

@@ -84,6 +84,10 @@ def test_as_of_by_what_happened_and_by_what_was_known(datastore: Datastore) -> N
     assert positions(known_at=then) == [1]
     with snapshot(datastore) as cursor:
         assert timeline(cursor, "Ada", as_of=at("2025-01-01"), known_at=2).position == 2
+        told = timeline(cursor, "Ada", as_of=at("2025-01-01"), known_at=then)
+        assert (told.position, told.known_at) == (1, then)
+        told = timeline(cursor, "Ada", as_of=at("2025-01-01"), known_at=at("1999-01-01"))
+        assert (told.position, told.known_at, told.rows) == (0, None, [])
 
 
 def test_pages_join_to_the_whole(datastore: Datastore) -> None:
