@@ -24,7 +24,7 @@ from kafka.errors import (
     OffsetOutOfRangeError,
     SaslAuthenticationFailedError,
 )
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.partitions import Partitions
@@ -175,6 +175,7 @@ class Consumer:
         self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
         self._settle_at = 0.0
+        self._joining_since: float | None = None
         self.lags: Mapping[tuple[str, int], int] = {}
         """Records behind the end of the log, by topic and partition, of the partitions read here.
         Replaced as a whole about once a second."""
@@ -217,7 +218,10 @@ class Consumer:
                 kafka.subscribe(topics=list(self._consuming.topics), listener=partitions)
             else:
                 kafka.subscribe(pattern=pattern, listener=partitions)
+            # Whoever joins before it has heard of the topics shares out none of their partitions.
+            kafka.topics()
             self._unreported.clear()
+            self._joining_since = None
             while not self._stopping.is_set():
                 self._step(kafka, partitions)
             with suppress(KafkaError):
@@ -232,12 +236,27 @@ class Consumer:
             _log.warning("the brokers refuse a position", exc_info=error)
             partitions.refused(list(partitions.claims))
             polled = {}
+        self._expect_membership(kafka)
         self._settle(partitions)
         for records in self._batches(polled, partitions):
             if self._stopping.is_set() or not self._take(records, kafka, partitions):
                 partitions.rewind(polled)
                 break
         self._report(kafka, partitions)
+
+    def _expect_membership(self, kafka: KafkaConsumer) -> None:
+        """Raise `KafkaError` when joining the group takes much longer than a session.
+
+        kafka-python (3.0.12) forgets a join that was under way when a poll ended, if it was a
+        change of the topics that had made it join; it never finishes it then.
+        """
+        if kafka.group_metadata().state == MemberState.STABLE:
+            self._joining_since = None
+            return
+        self._joining_since = self._joining_since or time.monotonic()
+        patience = 2 * kafka.config["session_timeout_ms"] / 1000
+        if time.monotonic() > self._joining_since + patience:
+            raise KafkaError(f"not a member of the group after {patience:.0f} s")
 
     def _settle(self, partitions: Partitions) -> None:
         if time.monotonic() < self._settle_at:

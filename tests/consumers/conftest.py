@@ -9,9 +9,11 @@ from functools import cache
 from itertools import count
 
 import pytest
+import structlog
 
 from consumers.brokers import ApacheKafka, EmbeddedBroker, LocalBroker, apache, embedded
 from consumers.brokers.process import Broker
+from servicetrail.log import configure
 from tests.consumers.channel import Channel
 from tests.consumers.running import Ledger
 
@@ -58,6 +60,14 @@ def own_broker(request: pytest.FixtureRequest) -> Iterator[LocalBroker]:
         pytest.skip(why)
     with KINDS[request.param]() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[None]:
+    """Logs as the program writes them: short."""
+    configure("console", "warning")
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from consumers.consumer import Consumer, Consuming
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
+from servicetrail.log import configure
 from tests.intake.door import MASTER
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,7 @@ class ConsumerProcess:
 
 
 def main(arguments: dict[str, Any]) -> None:
+    configure("console", "info")
     url = arguments.pop("database_url")
     # A process that is frozen in the middle of a transaction keeps its locks for so long.
     with closing(Datastore(url, idle_in_transaction_timeout=3)) as datastore:

@@ -1,0 +1,151 @@
+"""Schemas by number, from a registry that answers over HTTP, and from one that does not."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from consumers.registry import Registry, RegistryUnavailable
+from schemas import codec
+from tests.consumers.channel import Channel
+from tests.consumers.events import touchpoint
+from tests.consumers.running import Ledger, consuming
+from tests.consumers.waiting import eventually
+
+TOUCHPOINT = codec.schema_text(codec.fingerprint_of("touchpoint.recorded.v1"))
+CREDENTIALS = "Basic " + b64encode("team:s3cret/ü".encode()).decode()
+
+
+class Server:
+    """A registry with what a test puts into it. `url` is its address."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[int, dict[str, str]] = {7: {"schema": TOUCHPOINT}}
+        self.asked: list[str] = []
+        self.status: HTTPStatus | None = None
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                registry.asked.append(self.path)
+                status, answer = registry.answer(self.path, self.headers["Authorization"])
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, path: str, credentials: str | None) -> tuple[HTTPStatus, object]:
+        if self.status is not None:
+            return self.status, {"error_code": self.status * 100}
+        if credentials != CREDENTIALS:
+            return HTTPStatus.UNAUTHORIZED, {"error_code": 40101}
+        prefix, _, number = path.rpartition("/")
+        if prefix != "/schemas/ids":
+            return HTTPStatus.NOT_FOUND, {"error_code": 404}
+        found = self.schemas.get(int(number))
+        return (HTTPStatus.OK, found) if found else (HTTPStatus.NOT_FOUND, {"error_code": 40403})
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    opened = Server()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def registry(server: Server) -> Registry:
+    return Registry(server.url, username="team", password="s3cret/ü")
+
+
+def test_a_schema_is_looked_up_once(server: Server, registry: Registry) -> None:
+    assert registry.schema_for(7) == TOUCHPOINT
+    assert registry.schema_for(7) == TOUCHPOINT
+    assert server.asked == ["/schemas/ids/7"]
+
+
+def test_credentials_may_stand_in_the_address(server: Server) -> None:
+    address = server.url.replace("http://", "http://team:s3cret%2F%C3%BC@") + "/"
+    assert Registry(address).schema_for(7) == TOUCHPOINT
+
+
+def test_a_number_that_nobody_registered(server: Server, registry: Registry) -> None:
+    assert registry.schema_for(8) is None
+    assert registry.schema_for(8) is None
+    assert len(server.asked) == 1
+
+
+def test_what_is_no_avro_schema_is_unknown(server: Server, registry: Registry) -> None:
+    server.schemas[9] = {"schema": "message Touchpoint {}", "schemaType": "PROTOBUF"}
+    assert registry.schema_for(9) is None
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.FOUND])
+def test_known_schemas_survive_an_outage(
+    server: Server, registry: Registry, status: HTTPStatus
+) -> None:
+    registry.schema_for(7)
+    server.status = status
+    assert registry.schema_for(7) == TOUCHPOINT
+    with pytest.raises(RegistryUnavailable):
+        registry.schema_for(8)
+
+
+def test_whoever_is_refused_is_not_told_that_nothing_is_there(server: Server) -> None:
+    with pytest.raises(RegistryUnavailable):
+        Registry(server.url, username="team", password="wrong").schema_for(7)
+    with pytest.raises(RegistryUnavailable):
+        Registry(f"{server.url}/wrong/path", username="team", password="s3cret/ü").schema_for(7)
+
+
+def test_nobody_listens(server: Server, registry: Registry) -> None:
+    server.close()
+    with pytest.raises(RegistryUnavailable):
+        registry.schema_for(7)
+
+
+@pytest.mark.parametrize("url", ["registry:8081", "file:///etc/passwd", "http://"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ValueError, match="http"):
+        Registry(url)
+
+
+def test_the_confluent_wire_format_is_taken(
+    channel: Channel, ledger: Ledger, server: Server, registry: Registry
+) -> None:
+    """Records wait for a registry that is away; a number it does not know rejects its record."""
+    topic = channel.topic("confluent")
+    server.status = HTTPStatus.SERVICE_UNAVAILABLE
+    first, second, third = (touchpoint(f"T-{number}", "C-1") for number in range(3))
+    for event, schema_id in ((first, 7), (second, 404), (third, 7)):
+        content_type = "application/avro"
+        channel.send(topic, event.confluent(schema_id), event.headers(content_type))
+    channel.flush()
+    with consuming(ledger, channel.bootstrap_servers, topic, registry=registry) as running:
+        eventually(lambda: running.consumer.state == "waiting")
+        assert ledger.received() == {}
+        server.status = None
+        eventually(lambda: ledger.received()["received"] == 3)
+    assert ledger.received() == {"received": 3, "appended": 2, "rejected": 1}
+    assert ledger.query("SELECT reason FROM intake.kept") == [("unknown_schema",)]
+    [[fingerprint]] = ledger.query("SELECT DISTINCT fingerprint FROM ledger.events")
+    assert bytes(fingerprint) == codec.fingerprint_of("touchpoint.recorded.v1")

@@ -1,0 +1,319 @@
+"""Bad records, missing causes, a database that is away: nothing is lost, and nothing is held up."""
+
+import itertools
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaProducer
+
+from consumers.brokers import ApacheKafka
+from consumers.brokers.process import Broker
+from consumers.cluster import Cluster
+from consumers.consumer import Consuming
+from ledger import kept
+from tests.conftest import Cluster as Databases
+from tests.consumers.channel import Channel
+from tests.consumers.events import Published, complaint, touchpoint
+from tests.consumers.process import ConsumerProcess
+from tests.consumers.running import QUICK, Ledger, consuming
+from tests.consumers.waiting import eventually
+
+
+def test_steps_and_raising_on_different_topics_settle_in_order(
+    channel: Channel, ledger: Ledger
+) -> None:
+    """One complaint for each interleaving of (raised, a letter) and (acknowledged, …, closed)."""
+    here, there = channel.topic("raising"), channel.topic("steps")
+    steps = ("acknowledged", "apologized", "closed")
+    expected = {}
+    with consuming(ledger, channel.bootstrap_servers, here, there, batch_events=3):
+        for number, raised_after in itertools.product(range(3), range(len(steps) + 1)):
+            name = f"K-{number}-{raised_after}"
+            story = [complaint(step, name, "C-1") for step in steps]
+            for event in story[:raised_after]:
+                channel.send(there, event.structured, key=event.key)
+            channel.flush()
+            raised = complaint("raised", name, "C-1")
+            channel.publish(here, [raised])
+            channel.publish(there, story[raised_after:])
+            expected[name] = [raised.id, *(event.id for event in story)]
+        eventually(lambda: ledger.count() == sum(map(len, expected.values())))
+    for name, ids in expected.items():
+        found = ledger.query(
+            "SELECT id FROM ledger.events WHERE originator_id = %s ORDER BY position",
+            f"complaint:{name}",
+        )
+        assert [row[0] for row in found] == ids
+    assert ledger.received()["parked"] == 0
+
+
+def garbage(rng: random.Random, event: Published) -> bytes:
+    """Something that once was meant to be an event."""
+    body = bytearray(event.structured)
+    return rng.choice(
+        [
+            lambda: bytes(body[: rng.randrange(len(body))]),
+            lambda: rng.randbytes(rng.randrange(1, 200)),
+            lambda: b"\x00" + rng.randbytes(20),
+            lambda: b"\xc3\x01" + rng.randbytes(30),
+            lambda: b"[" * 100_000,
+            lambda: bytes(body.replace(b'"mail"', b"17")),
+            lambda: b"",
+        ]
+    )()
+
+
+def test_one_record_in_ten_is_garbage(channel: Channel, ledger: Ledger) -> None:
+    rng = random.Random(1)
+    topic = channel.topic("garbage")
+    good = 0
+    for number in range(1000):
+        event = touchpoint(f"T-{number}", f"C-{number % 7}")
+        if rng.random() < 0.1:
+            channel.send(topic, garbage(rng, event), key=event.key)
+        else:
+            channel.send(topic, event.structured, key=event.key)
+            good += 1
+    channel.send(topic, None, key=b"C-1")
+    channel.flush()
+    with consuming(ledger, channel.bootstrap_servers, topic, batch_events=100):
+        eventually(lambda: ledger.received()["received"] == 1001)
+    assert ledger.received() == {"received": 1001, "appended": good, "rejected": 1001 - good}
+    assert ledger.positions(topic) == {0: 1001}
+
+
+def test_duplicates_and_conflicts_of_a_producer(channel: Channel, ledger: Ledger) -> None:
+    topic = channel.topic("twice")
+    event = touchpoint("T-1", "C-1", id="one")
+    channel.publish(topic, [event, event, touchpoint("T-2", "C-1", id="one")])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.received()["received"] == 3)
+    assert ledger.received() == {"received": 3, "appended": 1, "duplicate": 1, "conflict": 1}
+
+
+def test_a_kept_record_shows_all_that_it_was(channel: Channel, ledger: Ledger) -> None:
+    topic = channel.topic("kept")
+    channel.send(topic, b"{", [("trace", b"abc"), ("trace", b"\xff")], key=b"somebody@example.org")
+    channel.flush()
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.received()["rejected"] == 1)
+    [[kept_id, origin]] = ledger.query("SELECT kept_id, origin FROM intake.kept")
+    assert (origin["topic"], origin["partition"], origin["offset"]) == (topic, 0, 0)
+    assert "somebody" not in str(origin)
+    with ledger.datastore.transaction() as cursor:
+        [message] = kept.messages(cursor, ledger.keyring, [kept_id]).values()
+    assert message.body == b"{"
+    assert message.carried == {
+        "key": "somebody@example.org",
+        "headers": [["trace", "abc"], ["trace", {"base64": "/w=="}]],
+    }
+
+
+def test_a_batch_is_divided_by_its_size(channel: Channel, ledger: Ledger) -> None:
+    """Records of a megabyte are taken, one by one where they must; one beyond the limit is kept."""
+    topic = channel.topic("large")
+    events = [touchpoint(f"T-{number}", "C-1") for number in range(6)]
+    for event in events[:4]:
+        event.data["note"] = "x" * 1_000_000
+    events[5].data["note"] = "x" * 2_000_000
+    channel.publish(topic, events)
+    with consuming(ledger, channel.bootstrap_servers, topic, batch_bytes=1_500_000) as running:
+        eventually(lambda: ledger.received()["received"] == 6)
+    assert ledger.received() == {"received": 6, "appended": 5, "rejected": 1}
+    assert max(len(taken.records) for taken in running.taken) <= 2
+
+
+class Failing:
+    """A registry with a fault: it can be asked, but not for everything."""
+
+    def schema_for(self, schema_id: int) -> str | None:
+        raise ZeroDivisionError(schema_id)
+
+
+def test_what_the_program_fails_on_is_set_aside(channel: Channel, ledger: Ledger) -> None:
+    topic = channel.topic("failing")
+    for number in range(50):
+        event = touchpoint(f"T-{number}", "C-1")
+        body = event.confluent(1) if number in (17, 18, 40) else event.single_object
+        channel.send(topic, body, event.headers("application/avro"))
+    channel.flush()
+    with consuming(ledger, channel.bootstrap_servers, topic, registry=Failing()):
+        eventually(lambda: ledger.received()["received"] == 50)
+    assert ledger.received() == {"received": 50, "appended": 47, "rejected": 3}
+    kept_records = ledger.query("SELECT reason, origin->'offset' FROM intake.kept ORDER BY 2")
+    assert kept_records == [("program_failed", offset) for offset in (17, 18, 40)]
+
+
+@contextmanager
+def away(databases: Databases, ledger: Ledger) -> Iterator[None]:
+    """The database takes no connections."""
+    [[name]] = ledger.query("SELECT current_database()")
+    databases.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        databases.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        yield
+    finally:
+        databases.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+def test_a_database_that_is_away_is_waited_for_in_the_group(
+    channel: Channel, ledger: Ledger, cluster: Databases
+) -> None:
+    topic = channel.topic("away")
+    events = [touchpoint(f"T-{number}", "C-1") for number in range(30)]
+    # Whoever does not poll for so long is put out of the group.
+    options = {**QUICK, "max_poll_interval_ms": 3_000}
+    with consuming(ledger, channel.bootstrap_servers, topic, options=options) as running:
+        channel.publish(topic, events[:10])
+        eventually(lambda: ledger.count() == 10)
+        claims = ledger.query("SELECT claim FROM ledger.tracking")
+        with away(cluster, ledger):
+            channel.publish(topic, events[10:])
+            eventually(lambda: running.consumer.state == "waiting")
+            beyond = time.monotonic() + 5
+            eventually(lambda: time.monotonic() > beyond)
+        eventually(lambda: ledger.count() == 30)
+        assert ledger.query("SELECT claim FROM ledger.tracking") == claims
+        assert running.consumer.state == "reading"
+    assert ledger.received() == {"received": 30, "appended": 30}
+
+
+def test_a_start_without_the_database_succeeds_once_it_is_there(
+    channel: Channel, ledger: Ledger, cluster: Databases
+) -> None:
+    topic = channel.topic("late")
+    channel.publish(topic, [touchpoint("T-1", "C-1")])
+    with consuming(ledger, channel.bootstrap_servers, topic) as running:
+        with away(cluster, ledger):
+            eventually(lambda: running.consumer.state == "waiting")
+        eventually(lambda: ledger.count() == 1)
+
+
+def test_it_stops_in_time_while_the_database_is_away(
+    channel: Channel, ledger: Ledger, cluster: Databases
+) -> None:
+    topic = channel.topic("stop")
+    with ConsumerProcess(ledger.url, channel.bootstrap_servers, topic, options=QUICK) as process:
+        channel.publish(topic, [touchpoint("T-1", "C-1")])
+        eventually(lambda: ledger.count() == 1)
+        with away(cluster, ledger):
+            channel.publish(topic, [touchpoint("T-2", "C-1")])
+            assert process.stop(10) == 0
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 2)
+
+
+def test_records_that_were_deleted_unread_are_passed_over(channel: Channel, ledger: Ledger) -> None:
+    topic = channel.topic("retention")
+    events = [touchpoint(f"T-{number}", "C-1") for number in range(30)]
+    channel.publish(topic, events[:10])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 10)
+    channel.publish(topic, events[10:20])
+    if not channel.delete_records(topic, 15):
+        pytest.skip("this broker deletes no records")
+    channel.publish(topic, events[20:])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.positions(topic) == {0: 30})
+    assert ledger.count() == 25
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
+    channel: Channel, ledger: Ledger
+) -> None:
+    topic = channel.topic("anew")
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5)])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 5)
+    channel.recreate(topic)
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5, 15)])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 15)
+
+
+def test_only_committed_transactions_are_taken(
+    broker: Broker, channel: Channel, ledger: Ledger
+) -> None:
+    if not isinstance(broker, ApacheKafka):
+        pytest.skip("the embedded broker does not hide aborted transactions")
+    topic = channel.topic("transactions")
+    producer = KafkaProducer(
+        bootstrap_servers=channel.bootstrap_servers, transactional_id=str(uuid4())
+    )
+    with closing(producer):
+        producer.init_transactions()
+        for number in range(6):
+            producer.begin_transaction()
+            producer.send(topic, touchpoint(f"T-{number}", "C-1").structured)
+            if number % 2:
+                producer.abort_transaction()
+            else:
+                producer.commit_transaction()
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 3)
+    assert ledger.received() == {"received": 3, "appended": 3}
+    channel.publish(topic, [touchpoint("T-9", "C-1")])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 4)
+    assert ledger.received() == {"received": 4, "appended": 4}
+
+
+def test_patterns_and_topics_that_come_later(channel: Channel, ledger: Ledger) -> None:
+    first = channel.topic("retail.touchpoints")
+    channel.publish(first, [touchpoint("T-1", "C-1")])
+    pattern = f"^{channel.prefix}-[a-z]+[.]touchpoints"
+    with consuming(ledger, channel.bootstrap_servers, pattern):
+        eventually(lambda: ledger.count() == 1)
+        later, other = channel.topic("travel.touchpoints"), channel.topic("travel.other")
+        channel.publish(other, [touchpoint("T-3", "C-1")])
+        channel.publish(later, [touchpoint("T-2", "C-1")])
+        eventually(lambda: ledger.count() == 2)
+
+
+def test_a_static_member_comes_back_to_its_partitions(channel: Channel, ledger: Ledger) -> None:
+    """Without waiting for the session of the one that was killed."""
+    topic = channel.topic("static")
+    options = {**QUICK, "session_timeout_ms": 60_000}
+    how = {"instance": "consumer-1", "options": options}
+    with ConsumerProcess(ledger.url, channel.bootstrap_servers, topic, **how) as process:
+        channel.publish(topic, [touchpoint("T-1", "C-1")])
+        eventually(lambda: ledger.count() == 1)
+        process.kill()
+    channel.publish(topic, [touchpoint("T-2", "C-1")])
+    with consuming(ledger, channel.bootstrap_servers, topic, **how):
+        eventually(lambda: ledger.count() == 2, 20)
+
+
+def test_topics_are_made_once(channel: Channel) -> None:
+    name = f"{channel.prefix}-made"
+    cluster = Cluster(channel.bootstrap_servers)
+    assert cluster.create_topics([name], partitions=3) == [name]
+    assert cluster.create_topics([name], partitions=5) == []
+    with channel.admin() as admin:
+        [topic] = admin.describe_topics([name])
+    assert len(topic["partitions"]) == 3
+
+
+def test_the_lag_is_known(channel: Channel, ledger: Ledger) -> None:
+    topic = channel.topic("lag")
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5)])
+    with consuming(ledger, channel.bootstrap_servers, topic, group=f"{topic}-group") as running:
+        eventually(lambda: running.consumer.lags == {(topic, 0): 0})
+        eventually(lambda: channel.committed(f"{topic}-group", topic) == 5)
+
+
+@pytest.mark.parametrize("name", ["group_id", "enable_auto_commit", "no_such_option"])
+def test_options_that_are_not_there_to_be_set(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Consuming("127.0.0.1:9092", ["touchpoints"], options={name: 1})
+
+
+def test_a_pattern_that_is_none() -> None:
+    with pytest.raises(ValueError, match="regular expression"):
+        Consuming("127.0.0.1:9092", ["^("])
