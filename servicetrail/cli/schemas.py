@@ -1,4 +1,4 @@
-"""`schemas`: the published language, listed, shown and checked."""
+"""`schemas`: the published language, listed, shown, checked and registered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from schemas.catalogue import SHIPPED, Catalogue
 from schemas.compatibility import check_all
-from servicetrail.cli import options
+from servicetrail.cli import options, registering
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.output import Form, column, err, out, print_table, write_csv, write_json
 
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("list")(list_command)
     group.command("show")(show_command)
     group.command("check")(check_command)
+    group.command("publish")(registering.publish_command)
     app.add_typer(group, name="schemas")
 
 
