@@ -11,7 +11,7 @@ LOCK    := $(BIN)/uv pip compile pyproject.toml --group build --universal --pyth
 .PHONY: demo test check lint lock upgrade docs bench clean
 .DEFAULT_GOAL := check
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.demo
 	$(BIN)/servicetrail demo $(ARGS)
 
 test: $(VENV)/.development
@@ -28,6 +28,7 @@ check: lint test
 # Writes the lock files again; versions move only as far as pyproject.toml demands.
 lock: $(VENV)/.development
 	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group demo --constraints requirements.lock --output-file requirements-demo.lock
 	$(LOCK) --group development --constraints requirements.lock --output-file requirements-dev.lock
 
 # The same, with the newest versions that pyproject.toml allows.
@@ -50,6 +51,10 @@ $(BIN)/python:
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 	$(INSTALL) --require-hashes --requirement requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.demo: requirements-demo.lock $(VENV)/.runtime
+	$(INSTALL) --require-hashes --requirement requirements-demo.lock
 	touch $@
 
 $(VENV)/.development: requirements-dev.lock $(VENV)/.runtime

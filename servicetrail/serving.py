@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 import structlog
 import uvicorn
 
+from servicetrail.metrics import Metrics, counting
 from servicetrail.settings import Settings
 from servicetrail.system import System
 from web.app import create_app
@@ -62,6 +63,7 @@ def serve(
     listener: socket.socket,
     projector: threading.Thread,
     started: Callable[[str], None],
+    metrics: Metrics,
 ) -> None:
     """Answer HTTP until SIGINT or SIGTERM, then finish the requests in flight and everything they
     queued.
@@ -71,7 +73,7 @@ def serve(
     settings = system.settings
     with closing(
         GroupCommitter(
-            system.intake.take,
+            counting(system.intake.take, metrics),
             most=settings.group_commit_events,
             queue=settings.group_commit_queue,
         )
@@ -85,6 +87,7 @@ def serve(
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,
                 max_request_events=settings.max_request_events,
+                metrics=metrics.registry,
             ),
             log_config=None,
             access_log=False,
@@ -99,9 +102,9 @@ def serve(
 
 
 @contextmanager
-def projecting(system: System) -> Iterator[threading.Thread]:
+def projecting(system: System, metrics: Metrics) -> Iterator[threading.Thread]:
     """Keep the read models up to date in a thread; at the end, finish the batch in hand."""
-    runner = system.runner()
+    runner = system.runner(metrics.projected)
     # Questions may come as soon as HTTP is up: their tables must be there by then.
     runner.prepare()
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from eventsourcing.persistence import Tracking
+
 from consumers.registry import Registry
+from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.intake import Intake
@@ -16,10 +20,29 @@ from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
 from projections.registry import read_models
 from projections.runner import Progress, Runner
+from schemas.message import Message
 from servicetrail.embedded import EmbeddedPostgres
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
 
 MASTER_KEY_FILE = "master.key"
+
+
+class TimedIntake(Intake):
+    """The intake, which tells how long each batch took: `on_batch` is called with `kafka` or `http`
+    and the seconds.
+    """
+
+    on_batch: Callable[[str, float], None] | None = None
+
+    def take(
+        self, messages: Sequence[Message], *, tracking: Sequence[Tracking] = ()
+    ) -> list[Receipt]:
+        """Take a batch, as `Intake.take` says."""
+        began = time.monotonic()
+        receipts = super().take(messages, tracking=tracking)
+        if self.on_batch is not None:
+            self.on_batch("kafka" if tracking else "http", time.monotonic() - began)
+        return receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +55,7 @@ class System:
     reads: Datastore
     """For answers to people: a statement that takes too long fails."""
     keyring: Keyring
-    intake: Intake
+    intake: TimedIntake
 
     def dead_letters(self) -> DeadLetters:
         """What can be done about kept inputs."""
@@ -70,7 +93,7 @@ def open_system(settings: Settings) -> Iterator[System]:
         ):
             keyring = Keyring(datastore, _master_key(settings))
             keyring.check()
-            intake = Intake(
+            intake = TimedIntake(
                 datastore,
                 keyring,
                 max_event_bytes=settings.max_event_bytes,

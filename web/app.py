@@ -7,14 +7,17 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
 
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from web import dead_letters as dead_letter_routes
 from web import events, health, problems, reading
+from web import metrics as metrics_route
 from web.access import BearerToken
 from web.committer import GroupCommitter
 from web.logging import RequestLog
+from web.metrics import RequestMetrics
 
 DESCRIPTION = """\
 Events in, read models out. Every list answer is an object with `position` (computed from events up
@@ -32,12 +35,14 @@ def create_app(
     access_token: str | None,
     max_request_bytes: int,
     max_request_events: int,
+    metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
     """The application. Events go to `committer`, answers come from `reads`, and `dead_letters` is
     what can be done about inputs that were not taken; all belong to the caller.
 
     `projector_runs` tells whether the read models are being kept up to date. With an
-    `access_token`, everything but `/health` asks for it.
+    `access_token`, everything but `/health` asks for it. With `metrics`, requests are measured
+    there, and `/metrics` shows all that stands in it.
     """
     app = FastAPI(
         title="Servicetrail",
@@ -59,6 +64,9 @@ def create_app(
     if access_token is not None:
         app.add_middleware(BearerToken, token=access_token)
         _document_token(app)
+    if metrics is not None:
+        app.include_router(metrics_route.router(metrics))
+        app.add_middleware(RequestMetrics, registry=metrics)
     return app
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
 import typer
+from prometheus_client import start_http_server
 
 from servicetrail.cli.errors import NOT_ALL_TAKEN, USAGE, Fail
 from servicetrail.cli.output import out
 from servicetrail.consuming import Consumption, TooManyRejected, consuming, consuming_of
+from servicetrail.metrics import Metrics
 from servicetrail.serving import signals_unwind
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
@@ -83,6 +87,17 @@ def consume_command(
             show_default=False,
         ),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            min=1,
+            max=65535,
+            metavar="PORT",
+            help="Show metrics for Prometheus at http://127.0.0.1:PORT/metrics.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Take what is published to Kafka into the ledger, until SIGTERM or Ctrl-C.
 
@@ -100,13 +115,21 @@ def consume_command(
     consuming_of(settings)  # what is wrong with it is told before anything starts
     consumption = None
     try:
-        with (
-            signals_unwind(),
-            open_system(settings) as system,
-            consuming(
-                system, create_partitions=partitions if create_topics else None
-            ) as consumption,
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(signals_unwind())
+            system = stack.enter_context(open_system(settings))
+            metrics = Metrics(system)
+            consumption = stack.enter_context(
+                consuming(
+                    system,
+                    on_taken=metrics.taken,
+                    create_partitions=partitions if create_topics else None,
+                )
+            )
+            metrics.consumes(consumption)
+            if metrics_port is not None:
+                system.runner().prepare()  # how far they are is asked of their tables
+                stack.enter_context(showing(metrics, metrics_port))
             if consumption.wait_until_reading():
                 out.print(
                     f"Consuming {', '.join(settings.kafka_topics)} "
@@ -117,6 +140,24 @@ def consume_command(
         out.print("Stopped")
     if consumption is not None:
         ended(consumption)
+
+
+@contextmanager
+def showing(metrics: Metrics, port: int) -> Iterator[None]:
+    """Show the metrics on a port of the loopback address until the end of the block."""
+    try:
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
+    except OSError as error:
+        raise Fail(
+            f"cannot listen on 127.0.0.1 port {port}: {error.strerror}; choose another with "
+            "--metrics-port"
+        ) from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def ended(consumption: Consumption) -> None:

@@ -25,6 +25,7 @@ from servicetrail.cli.accounting import show_account
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.output import column, err, footer, out, print_table
 from servicetrail.cli.reading import CHANNELS, TIMELINE, WAITS, ask, now
+from servicetrail.metrics import Metrics
 from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
 from servicetrail.settings import Settings, read_settings
 from servicetrail.system import System, open_system
@@ -58,8 +59,15 @@ def demo_command(
             append_sample(system)
             customer = show_figures(system)
             if listener is not None:
-                projector = stack.enter_context(projecting(system))
-                serve(system, listener, projector, lambda at: show_api(at, customer, settings))
+                metrics = Metrics(system)
+                projector = stack.enter_context(projecting(system, metrics))
+                serve(
+                    system,
+                    listener,
+                    projector,
+                    lambda at: show_api(at, customer, settings),
+                    metrics,
+                )
     except AddressTaken as error:
         raise Fail(str(error)) from None
 

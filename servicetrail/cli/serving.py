@@ -11,6 +11,7 @@ from servicetrail.cli.consuming import PARTITIONS, CreateTopics, PartitionCount,
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import out
 from servicetrail.consuming import consuming, consuming_of
+from servicetrail.metrics import Metrics
 from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
@@ -60,12 +61,24 @@ def up_command(
             stack.enter_context(signals_unwind())
             listener = stack.enter_context(listening(settings))
             system = stack.enter_context(open_system(settings))
-            projector = stack.enter_context(projecting(system))
+            metrics = Metrics(system)
+            projector = stack.enter_context(projecting(system, metrics))
             if consumes:
                 consumption = stack.enter_context(
-                    consuming(system, create_partitions=partitions if create_topics else None)
+                    consuming(
+                        system,
+                        on_taken=metrics.taken,
+                        create_partitions=partitions if create_topics else None,
+                    )
                 )
-            serve(system, listener, projector, lambda at: out.print(f"Servicetrail is up at {at}"))
+                metrics.consumes(consumption)
+            serve(
+                system,
+                listener,
+                projector,
+                lambda at: out.print(f"Servicetrail is up at {at}"),
+                metrics,
+            )
     except KeyboardInterrupt:
         out.print("Stopped before everything was up")
     except AddressTaken as error:

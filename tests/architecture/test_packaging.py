@@ -25,18 +25,24 @@ def locked(name: str) -> dict[str, str]:
 def test_locks_pin_every_dependency_with_hashes_and_name_no_host() -> None:
     groups = PROJECT["dependency-groups"]
     runtime = names(PROJECT["project"]["dependencies"]) | names(groups["build"])
-    development = runtime | names(groups["development"])
-    for name, wanted in (("requirements.lock", runtime), ("requirements-dev.lock", development)):
+    demo = runtime | names(groups["demo"])
+    development = demo | names([each for each in groups["development"] if isinstance(each, str)])
+    for name, wanted in (
+        ("requirements.lock", runtime),
+        ("requirements-demo.lock", demo),
+        ("requirements-dev.lock", development),
+    ):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert wanted <= locked(name).keys()
         assert text.count("--hash=sha256:") >= len(locked(name))
         assert "://" not in text
 
 
-def test_development_uses_the_versions_that_run() -> None:
-    development = locked("requirements-dev.lock")
+def test_everybody_uses_the_versions_that_run() -> None:
+    demo, development = locked("requirements-demo.lock"), locked("requirements-dev.lock")
     for name, pin in locked("requirements.lock").items():
-        assert development[name] == pin
+        assert demo[name] == development[name] == pin
+    assert demo.items() <= development.items()
 
 
 def test_every_package_is_installed_and_checked() -> None:

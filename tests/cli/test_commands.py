@@ -16,9 +16,9 @@ NAMES = re.findall(r"^## servicetrail ?(.*)$", commands_page(), re.MULTILINE)
 
 def test_the_commands_are_those_that_are_promised() -> None:
     assert set(NAMES) >= {
-        "up", "demo", "import", "consume", "broker", "simulate", "account", "timeline", "channels", "promises",
-        "complaints", "response-times", "status", "schemas check", "schemas list", "schemas show",
-        "version",
+        "up", "demo", "import", "consume", "broker", "simulate", "account", "timeline", "channels",
+        "promises", "complaints", "response-times", "status", "schemas check",
+        "schemas list", "schemas show", "version",
     }  # fmt: skip
 
 
