@@ -51,11 +51,11 @@ def snapshot(datastore: Datastore, schema: str = "read") -> Iterator[PgCursor]:
     """
     with datastore.transaction() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # Compiling a plan takes longer than any of these questions.
+        # Compiling a plan takes longer than any of these questions, and so does sorting on disk.
         cursor.execute(
-            sql.SQL("SET LOCAL jit TO off; SET LOCAL search_path TO {}").format(
-                sql.Identifier(schema)
-            )
+            sql.SQL(
+                "SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'; SET LOCAL search_path TO {}"
+            ).format(sql.Identifier(schema))
         )
         yield cursor
 

@@ -25,9 +25,28 @@ def kaplan_meier(names: Sequence[str], measured: str = "measured") -> str:
     `measured` is a table with the groups, `seconds` (float8) and `ended` (false: still waiting
     after so many seconds). A group in which nobody's wait ended has no row.
     """
+    return f"{_curve(names, measured, '')}, {_filled('median', names, measured, '')}"
+
+
+def standardised() -> str:
+    """Common table expressions; the last is `adjusted` with `channel` and `median`.
+
+    Direct standardisation: from `strata` (`channel`, `stratum`, `seconds`, `ended`) and `mix`
+    (`stratum`, `share`: 1 in total), the median that each channel would have if every stratum had
+    the share that it has in the mix. Says nothing sensible of a channel that lacks a stratum.
+    """
+    return f"{_curve(['channel', 'stratum'], 'strata', 'strata_')}, {_SQL['standardised']}"
+
+
+def _curve(names: Sequence[str], measured: str, prefix: str) -> str:
+    return _filled("curve", names, measured, prefix)
+
+
+def _filled(statement: str, names: Sequence[str], measured: str, prefix: str) -> str:
     return (
-        _SQL["kaplan_meier"]
+        _SQL[statement]
         .replace("{names}", ", ".join(names))
         .replace("{measured}", measured)
+        .replace("{prefix}", prefix)
         .replace("{z}", repr(_Z))
     )

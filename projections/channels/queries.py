@@ -7,14 +7,15 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
 from projections.promises.queries import JUDGED
-from projections.survival import kaplan_meier
+from projections.survival import kaplan_meier, standardised
 
 _CHANNELS = (
     named_queries(Path(__file__).with_name("queries.sql"))["channels"]
     .replace("{judged}", JUDGED)
     .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
+    .replace("{standardised}", standardised())
 )
-_READ_MODELS = ("conversations", "promises", "complaints", "feedback")
+_READ_MODELS = ("conversations", "promises", "complaints", "feedback", "policies", "customers")
 
 
 def channels(
@@ -28,10 +29,8 @@ def channels(
 
     In the window are touchpoints and feedback that happened in it, conversations and waits that
     began in it (on the channel of the touchpoint that opened, or waited), promises due in it and
-    complaints raised in it. Rows are those of docs/reference/metrics.md; those that are not
-    computed yet (`cost`, `cost_per_resolved`, `first_contact_resolution`,
-    `adjusted_…`, `comparable`, `reversed_by_adjustment`) are null. `feedback_mean` is over scores
-    as they were given, `abandoned` counts touchpoints.
+    complaints raised in it. Rows are those of docs/reference/metrics.md. `feedback_mean` is over
+    scores as they were given, `abandoned` counts touchpoints.
     """
     rows = fetch(cursor, _CHANNELS, {"as_of": as_of, **window(from_, to)})
     return answer(cursor, _READ_MODELS, as_of, rows)

@@ -55,7 +55,7 @@ def conversations(episode_gap: timedelta = EPISODE_GAP) -> ReadModel:
     """The read model; touchpoints without a case belong together up to `episode_gap` apart."""
     return ReadModel(
         name="conversations",
-        version=f"1, episodes {episode_gap.total_seconds():.0f} s",
+        version=f"2, episodes {episode_gap.total_seconds():.0f} s",
         tables=("touchpoints", "conversations", "intervals"),
         definition=sql_beside(__file__, "table.sql"),
         handles=HANDLES,

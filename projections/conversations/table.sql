@@ -38,7 +38,8 @@ CREATE UNIQUE INDEX touchpoints_of_thread
     ON touchpoints (customer_id, coalesce(case_id, ''), event_id);
 CREATE INDEX touchpoints_reaching ON touchpoints (customer_id) WHERE reaches;
 CREATE INDEX touchpoints_by_time ON touchpoints (occurred_at)
-    INCLUDE (channel, direction, customer_id, outcome, visible_from, visible_to);
+    INCLUDE (channel, direction, customer_id, outcome, topic, handling_seconds, concurrency,
+        visible_from, visible_to);
 
 -- A conversation belongs to the touchpoint that opened it: to its channel, topic, team.
 CREATE TABLE conversations (
@@ -76,5 +77,5 @@ CREATE TABLE intervals (
     answered_department  text,
     employee_id          text,               -- who ended the wait
     PRIMARY KEY (metric, started_at, started_by, visible_from)
-        INCLUDE (channel, ended_at, visible_to)
+        INCLUDE (channel, ended_at, visible_to, customer_id, topic)
 );
