@@ -8,6 +8,7 @@ from typing import Any
 
 import typer.main
 
+from schemas import asyncapi
 from schemas import document as schemas_document
 from servicetrail.cli.main import app
 from servicetrail.metrics import DEFINITIONS
@@ -87,6 +88,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "metrics-prometheus.md": metrics_page,
+    "asyncapi.yaml": asyncapi.page,
 }
 
 

@@ -23,6 +23,7 @@ class Topics:
 
     bootstrap_servers: str
     by_family: dict[str, str]
+    partitions: int = PARTITIONS
 
     @classmethod
     def made(cls, bootstrap_servers: str, prefix: str) -> "Topics":
@@ -32,7 +33,7 @@ class Topics:
 
     def make(self) -> None:
         names = sorted(set(self.by_family.values()))
-        Cluster(self.bootstrap_servers).create_topics(names, partitions=PARTITIONS)
+        Cluster(self.bootstrap_servers).create_topics(names, partitions=self.partitions)
 
     def options(self) -> list[str]:
         """The same for the command line."""
@@ -45,7 +46,7 @@ class Topics:
     def records(self, topic: str | None = None) -> list[Record]:
         """Everything in one of the topics, or in all: partition by partition, in order."""
         names = sorted(set(self.by_family.values()) if topic is None else [topic])
-        partitions = [TopicPartition(name, n) for name in names for n in range(PARTITIONS)]
+        partitions = [TopicPartition(name, n) for name in names for n in range(self.partitions)]
         found: list[Record] = []
         with closing(KafkaConsumer(bootstrap_servers=self.bootstrap_servers)) as consumer:
             consumer.assign(partitions)
