@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any, NamedTuple
+
 import typer
 
+from consumers.consumer import Consuming
+from consumers.watching import BrokersAway, Lag, lags
 from servicetrail import VERSION
 from servicetrail.cli import options
 from servicetrail.cli.accounting import print_lines
@@ -13,11 +18,13 @@ from servicetrail.cli.output import (
     number,
     out,
     print_table,
+    printable,
     write_csv,
     write_json,
 )
+from servicetrail.consuming import consuming_of
 from servicetrail.settings import read_settings
-from servicetrail.system import open_system
+from servicetrail.system import System, open_system
 from web.health import SourceAccount, standing
 
 
@@ -28,13 +35,23 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status_command(json: options.Json = False, csv: options.Csv = False) -> None:
-    """Show where ledger and read models stand, and the account of every source."""
+    """Show where ledger and read models stand, the account of every source, and where Kafka is
+    consumed, how far behind that is.
+    """
     form = options.form_of(json, csv)
-    with open_system(read_settings()) as system:
+    settings = read_settings()
+    consuming = None if settings.kafka_bootstrap_servers is None else consuming_of(settings)
+    with open_system(settings) as system:
         system.runner().prepare()
         found = standing(system.reads)
+        kafka = None if consuming is None else asked(consuming, system)
     if form is Form.JSON:
-        write_json(found.model_dump(mode="json"))
+        write_json(
+            {
+                **found.model_dump(mode="json"),
+                "kafka": None if kafka is None else kafka.as_json(),
+            }
+        )
     elif form is Form.CSV:
         write_csv(found.model_dump(mode="json")["rows"], SourceAccount.model_fields)
     else:
@@ -44,6 +61,72 @@ def status_command(json: options.Json = False, csv: options.Csv = False) -> None
         print_table(rows, [column("", "what"), number("", "value")])
         out.print()
         print_lines([SourceAccount.model_dump(line) for line in found.rows])
+        if kafka is not None:
+            print_kafka(kafka)
+
+
+class Kafka(NamedTuple):
+    """How far the ledger is in each partition, or why the brokers do not say."""
+
+    lags: list[Lag]
+    away: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; `lag` is the sum, null while the brokers are away."""
+        return {
+            "away": self.away,
+            "lag": None if self.away is not None else sum(each.lag for each in self.lags),
+            "partitions": [each._asdict() for each in self.lags],
+        }
+
+
+def asked(consuming: Consuming, system: System) -> Kafka:
+    """Compare the database's positions with the ends of the partitions."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters we tell ourselves
+    try:
+        return Kafka(lags(consuming, system.reads), None)
+    except BrokersAway as away:
+        return Kafka([], str(away))
+
+
+def print_kafka(kafka: Kafka) -> None:
+    """The lag for people: by topic in one line, and the partitions that lack something."""
+    if kafka.away is not None:
+        out.print(f"\nKafka: the brokers cannot be asked: {printable(kafka.away)}", soft_wrap=True)
+        return
+    topics: dict[str, dict[str, Any]] = {}
+    for each in kafka.lags:
+        row = topics.setdefault(
+            each.topic, {"topic": each.topic, "partitions": 0, "read": 0, "end": 0, "lag": 0}
+        )
+        row["partitions"] += 1
+        row["read"] += each.position
+        row["end"] += each.end
+        row["lag"] += each.lag
+    print_table(
+        topics.values(),
+        [
+            column("Topic", "topic"),
+            number("Partitions", "partitions"),
+            number("Read up to", "read"),
+            number("Published", "end"),
+            number("Lag", "lag"),
+        ],
+        title="Kafka",
+    )
+    behind = [each._asdict() for each in kafka.lags if each.lag]
+    if behind:
+        columns = [column("Topic", "topic"), number("Partition", "partition")]
+        print_table(
+            behind,
+            [
+                *columns,
+                number("Read up to", "position"),
+                number("End", "end"),
+                number("Lag", "lag"),
+            ],
+            title="Partitions that are behind",
+        )
 
 
 def version_command() -> None:

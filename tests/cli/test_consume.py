@@ -110,6 +110,32 @@ def test_a_topic_full_of_rejects_stops_it(command: Command, broker: LocalBroker)
     assert line["rejected"] > 10
 
 
+def test_status_shows_how_far_behind_the_ledger_is(command: Command, broker: LocalBroker) -> None:
+    topic = command.environment["SERVICETRAIL_KAFKA_TOPICS"]
+    arguments = ("consume", "--create-topics", "--partitions", "1")
+    with command.started(*arguments) as process:
+        first_line(process)
+        publish(command, [touchpoint(number) for number in range(5)])
+        received(command, 5)
+        assert stopped(process, signal.SIGTERM)[0] == 0
+    for number in range(5, 8):  # the embedded broker knows the end of a log by batches only
+        publish(command, [touchpoint(number)])
+    kafka = command.json("status")["kafka"]
+    assert kafka["lag"] == 3
+    assert kafka["partitions"] == [
+        {"topic": topic, "partition": 0, "position": 5, "end": 8, "lag": 3}
+    ]
+    (line, behind) = (
+        line.split() for line in command.run("status").stdout.splitlines() if topic in line
+    )
+    assert line[1:] == ["1", "5", "8", "3"]
+    assert behind[1:] == ["0", "5", "8", "3"]
+    command.environment["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{free_port()}"
+    away = command.run("status")
+    assert away.returncode == 0
+    assert "the brokers cannot be asked" in away.stdout
+
+
 def test_up_consumes_as_well(command: Command, broker: LocalBroker) -> None:
     with up(command, "--create-topics", "--partitions", "1") as (process, client):
         publish(command, [touchpoint(1)])
