@@ -64,6 +64,13 @@ def test_compose_starts_the_servers_that_were_decided_and_checks_all_of_them() -
         assert "healthcheck" in service, name
         for volume in service["volumes"]:
             assert volume.partition(":")[0] in compose["volumes"]
+    program = services["servicetrail"]
+    assert program["depends_on"] == {
+        name: {"condition": "service_healthy"} for name in ("postgres", "kafka")
+    }
+    brokers = program["environment"]["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"]
+    assert f"INTERNAL://{brokers}" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert program["command"][:2] == ["servicetrail", "up"]
     from_settings = {
         name for name in services["servicetrail"]["environment"] if name.startswith("SERVICETRAIL_")
     }
