@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +22,9 @@ from projections.timeline.queries import timeline
 from samples.boston311 import SAMPLE, events
 from schemas.message import Message
 from servicetrail.cli.accounting import show_account
+from servicetrail.cli.demonstrating_kafka import WithoutKafka, by_kafka
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
-from servicetrail.cli.output import column, err, footer, out, print_table
+from servicetrail.cli.output import column, err, footer, out, print_table, printable
 from servicetrail.cli.reading import CHANNELS, TIMELINE, WAITS, ask, now
 from servicetrail.metrics import Metrics
 from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
@@ -45,10 +46,12 @@ def demo_command(
         bool, typer.Option("--exit", help="End after the figures instead of serving HTTP.")
     ] = False,
 ) -> None:
-    """Append ten years of a city's service requests, compare its channels, and serve the API.
+    """Publish ten years of a city's service requests to Kafka, consume them into the ledger,
+    compare the city's channels, and serve the API.
 
-    Always uses the embedded PostgreSQL in the data directory, never a configured one: a ledger
-    forgets nothing. A second run starts from what is there and doubles nothing.
+    Always uses the embedded Kafka broker, and the embedded PostgreSQL in the data directory, never
+    configured ones: a ledger forgets nothing. Where the broker is not installed, events go straight
+    in. A second run starts from what is there and doubles nothing.
     """
     settings = read_settings().model_copy(update={"database_url": None})
     try:
@@ -73,17 +76,22 @@ def demo_command(
 
 
 def append_sample(system: System) -> None:
-    """Put the sample through the door, and say what became of it."""
+    """Bring the sample into the ledger by way of Kafka, and say what became of it.
+
+    Where the embedded broker cannot be had, it goes straight through the door. Whatever came by
+    Kafka before that counts as duplicate then.
+    """
     messages = list(sample_messages())
-    outcomes: Counter[str] = Counter()
     began = time.monotonic()
-    size = system.settings.import_batch_events
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bars:
         bar = bars.add_task("Appending", total=len(messages))
-        remaining = iter(messages)
-        while batch := list(islice(remaining, size)):
-            outcomes.update(receipt.outcome for receipt in system.intake.take(batch))
-            bars.advance(bar, len(batch))
+        try:
+            outcomes = by_kafka(system, messages, lambda count: bars.advance(bar, count))
+            way = "Each was published to an embedded Kafka broker and consumed from it."
+        except WithoutKafka as reason:
+            bars.reset(bar)
+            outcomes = straight(system, messages, lambda count: bars.advance(bar, count))
+            way = f"Without Kafka, because {reason}."
     took = time.monotonic() - began
     out.print(f"Boston's 311 service, 2015 to 2024: {len(messages):,} events in {SAMPLE.name}")
     if outcomes["duplicate"] == len(messages):
@@ -93,8 +101,21 @@ def append_sample(system: System) -> None:
             f"{outcomes['appended']:,} appended in {took:.1f} s, "
             f"{outcomes['duplicate']:,} there already."
         )
+    out.print(printable(way), soft_wrap=True)
     if refused := outcomes.total() - outcomes["appended"] - outcomes["duplicate"]:
         raise Fail(f"{refused:,} events of the sample were not taken: {outcomes}", NOT_ALL_TAKEN)
+
+
+def straight(
+    system: System, messages: list[Message], advance: Callable[[int], None]
+) -> Counter[str]:
+    """Through the door without Kafka; how many ended how."""
+    outcomes: Counter[str] = Counter()
+    remaining = iter(messages)
+    while batch := list(islice(remaining, system.settings.import_batch_events)):
+        outcomes.update(receipt.outcome for receipt in system.intake.take(batch))
+        advance(len(batch))
+    return outcomes
 
 
 def sample_messages() -> Iterator[Message]:
