@@ -21,7 +21,7 @@ from servicetrail.publisher import (
     PublisherClosed,
     Unreadable,
 )
-from tests.consumers.running import eventually
+from tests.consumers.waiting import eventually
 from tests.intake.door import Door
 from tests.publisher.busy import CUSTOMERS, publish, touchpoint
 from tests.publisher.topics import Topics, first_seen
