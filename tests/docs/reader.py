@@ -41,7 +41,7 @@ class Reader:
         _write_command(commands / "servicetrail", f'"{sys.executable}" -m servicetrail')
         # The recipe as it stands, with what is installed already; without make itself, which ends
         # with an error when it is interrupted.
-        recipe = f"make -n -f '{ROOT / 'Makefile'}' -o .venv/.runtime 'BIN={commands}'"
+        recipe = f"make -n -f '{ROOT / 'Makefile'}' -o .venv/.demo 'BIN={commands}'"
         _write_command(commands / "make", f'PATH="{os.environ["PATH"]}" {recipe}', instead=True)
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(_OURS)},
