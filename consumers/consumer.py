@@ -175,7 +175,6 @@ class Consumer:
         self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
         self._settle_at = 0.0
-        self._joining_since: float | None = None
         self.lags: Mapping[tuple[str, int], int] = {}
         """Records behind the end of the log, by topic and partition, of the partitions read here.
         Replaced as a whole about once a second."""
@@ -221,7 +220,6 @@ class Consumer:
             # Whoever joins before it has heard of the topics shares out none of their partitions.
             kafka.topics()
             self._unreported.clear()
-            self._joining_since = None
             while not self._stopping.is_set():
                 self._step(kafka, partitions)
             with suppress(KafkaError):
@@ -236,27 +234,13 @@ class Consumer:
             _log.warning("the brokers refuse a position", exc_info=error)
             partitions.refused(list(partitions.claims))
             polled = {}
-        self._expect_membership(kafka)
+        _finish_join(kafka)
         self._settle(partitions)
         for records in self._batches(polled, partitions):
             if self._stopping.is_set() or not self._take(records, kafka, partitions):
                 partitions.rewind(polled)
                 break
         self._report(kafka, partitions)
-
-    def _expect_membership(self, kafka: KafkaConsumer) -> None:
-        """Raise `KafkaError` when joining the group takes much longer than a session.
-
-        kafka-python (3.0.12) forgets a join that was under way when a poll ended, if it was a
-        change of the topics that had made it join; it never finishes it then.
-        """
-        if kafka.group_metadata().state == MemberState.STABLE:
-            self._joining_since = None
-            return
-        self._joining_since = self._joining_since or time.monotonic()
-        patience = 2 * kafka.config["session_timeout_ms"] / 1000
-        if time.monotonic() > self._joining_since + patience:
-            raise KafkaError(f"not a member of the group after {patience:.0f} s")
 
     def _settle(self, partitions: Partitions) -> None:
         if time.monotonic() < self._settle_at:
@@ -354,6 +338,17 @@ class Consumer:
         if self._unreported:
             kafka.commit_async(dict(self._unreported))
             self._unreported.clear()
+
+
+def _finish_join(kafka: KafkaConsumer) -> None:
+    """Let the next poll go on with a join that is under way.
+
+    kafka-python (3.0.12) forgets about a join if a poll ends in the middle of it, and it was news
+    of the topics that had made it join: it would wait for records, outside of the group, for ever.
+    """
+    coordinator = kafka._coordinator
+    if kafka.group_metadata().state == MemberState.REBALANCING and not coordinator.need_rejoin():
+        coordinator.request_rejoin()
 
 
 def _in_thread(take: Callable[[], Taken]) -> "Future[Taken]":

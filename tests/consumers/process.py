@@ -30,6 +30,7 @@ class ConsumerProcess:
             "database_url": database_url,
             "bootstrap_servers": bootstrap_servers,
             "topics": topics,
+            "group": topics[0],
             **how,
         }
         self._process = subprocess.Popen(

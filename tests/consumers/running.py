@@ -119,8 +119,11 @@ class Running:
 def consuming(
     ledger: Ledger, bootstrap_servers: str, *topics: str, **more: Any
 ) -> Iterator[Running]:
-    """Consume the topics into the ledger until the end of the block."""
+    """Consume the topics into the ledger until the end of the block, in a group named after the
+    first of them unless another is given.
+    """
     how = {name: more.pop(name) for name in ("registry", "max_event_bytes") if name in more}
+    more.setdefault("group", topics[0])
     more["options"] = {**QUICK, **more.get("options", {})}
     running = Running(ledger, Consuming(bootstrap_servers, topics, **more), **how)
     try:
