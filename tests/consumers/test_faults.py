@@ -114,6 +114,7 @@ def test_consumers_join_and_leave(channel: Channel, ledger: Ledger) -> None:
     topic = channel.topic("shared", partitions=4)
 
     def publish() -> None:
+        eventually(lambda: ledger.count() + 100 > len(events))
         some = list(itertools.islice(upcoming, 50))
         channel.publish(topic, some)
         events.extend(some)
