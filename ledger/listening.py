@@ -11,7 +11,7 @@ from typing import Self
 import psycopg2
 from eventsourcing.persistence import InterfaceError, OperationalError
 
-from ledger.datastore import Datastore, PgConnection
+from ledger.datastore import Datastore, PgConnection, persistence_errors
 
 CHANNEL = "servicetrail_ledger"
 _RECONNECT_SECONDS = 0.5
@@ -90,9 +90,11 @@ class Wakeups:
         self._forget()
 
     def _listen(self) -> None:
-        connection = self._opened.enter_context(self._datastore.connection())
-        with connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {CHANNEL}")
+        with persistence_errors(), ExitStack() as opened:
+            connection = opened.enter_context(self._datastore.connection())
+            with connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")
+            self._opened = opened.pop_all()
         self._connection = connection
 
     def _listen_again(self, timeout: float | None) -> bool:
