@@ -44,7 +44,7 @@ def _page(events: int, append_batches: int) -> Iterator[str]:
     yield ""
     yield "## Appending"
     yield ""
-    yield "Three ways take turns, batch by batch, in one run:"
+    yield "Four ways take turns, batch by batch, in one run:"
     yield ""
     yield "| way | events/s | of the bare COPY |"
     yield "| --- | ---: | ---: |"

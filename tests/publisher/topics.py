@@ -60,6 +60,15 @@ class Topics:
                     found += records
         return sorted(found, key=lambda each: (each.topic, each.partition, each.offset))
 
+    def has_records(self) -> bool:
+        """Whether anything has come into one of the topics yet; does not wait for the rest."""
+        names = sorted(set(self.by_family.values()))
+        partitions = [TopicPartition(name, n) for name in names for n in range(self.partitions)]
+        with closing(KafkaConsumer(bootstrap_servers=self.bootstrap_servers)) as consumer:
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            return bool(consumer.poll(timeout_ms=300))
+
     def messages(self) -> list[Message]:
         now = datetime.now(UTC)
         return [message_of(record, received_at=now) for record in self.records()]
