@@ -189,7 +189,7 @@ def test_a_broker_that_dies_in_the_middle_gets_the_rest_later(
     to = ["--brokers", own_broker.bootstrap_servers, *topics.options()]
     file = command.write_lines("mail.jsonl", [touchpoint(n) for n in range(20_000)])
     with command.started("publish", file, "--patience", "2", *to) as process:
-        while process.poll() is None and not topics.records():
+        while process.poll() is None and not topics.has_records():
             pass
         own_broker.kill()
         stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
