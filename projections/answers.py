@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from psycopg2 import sql
 
@@ -23,8 +23,16 @@ LARGEST_PAGE = 1_000
 _SQL = named_queries(Path(__file__).with_name("position.sql"))
 
 
-class BadToken(ValueError):
+class WrongParameter(ValueError):
+    """A question was asked with a value that it cannot be asked with; `parameter` is its name."""
+
+    parameter: ClassVar[str]
+
+
+class BadToken(WrongParameter):
     """A `next` that this program did not give out, or gave out for another question."""
+
+    parameter = "cursor"
 
 
 @dataclass(frozen=True)

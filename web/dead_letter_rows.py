@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from web.rows import RowModel
+from questions.question import RowModel
 
 State: TypeAlias = Literal["parked", "conflict", "rejected", "settled", "redriven", "discarded"]
 

@@ -36,12 +36,12 @@ from projections.answers import (
     page,
     snapshot,
 )
+from questions.answers import plain
+from questions.parameters import identifier, instant
+from questions.question import ListAnswer
 from schemas.message import Message
-from web.answers import plain
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
-from web.parameters import identifier, instant
 from web.problems import Problem, bad_parameter, documented
-from web.rows import ListAnswer
 
 _LIST, _REDRIVE = "dead-letters", "dead-letters/redrive"
 

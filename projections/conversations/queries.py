@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
-from projections.answers import Answer, answer, cut, fetch, page, window
+from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
 from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
 from projections.conversations.targets import targets
 from projections.survival import kaplan_meier
@@ -35,12 +35,16 @@ DIMENSIONS = tuple(_DIMENSIONS)
 """By what response times can be grouped, one or several at once."""
 
 
-class UnknownMetric(ValueError):
+class UnknownMetric(WrongParameter):
     """Response times have no such metric."""
 
+    parameter = "metric"
 
-class UnknownDimension(ValueError):
+
+class UnknownDimension(WrongParameter):
     """Response times cannot be grouped by that."""
+
+    parameter = "by"
 
 
 def response_times(

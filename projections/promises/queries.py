@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
-from projections.answers import Answer, answer, cut, fetch, page, window
+from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
 
 VERDICTS = ("kept", "kept_late", "broken", "overdue", "pending", "withdrawn")
 
@@ -17,8 +17,10 @@ JUDGED = _SQL["judged"]
 _PROMISES = _SQL["promises"].replace("{judged}", JUDGED)
 
 
-class UnknownVerdict(ValueError):
+class UnknownVerdict(WrongParameter):
     """Promises have no such verdict."""
+
+    parameter = "verdict"
 
 
 def promises(

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from ledger.account import OUTCOMES, Difference, Gap, Line, account, differences, gaps
+from questions.tables import column, number
 from servicetrail.cli import options
 from servicetrail.cli.errors import NOT_ALL_TAKEN
-from servicetrail.cli.output import Form, column, number, out, print_table, write_csv, write_json
+from servicetrail.cli.output import Form, out, print_table, write_csv, write_json
 from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system
 

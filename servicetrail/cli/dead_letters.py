@@ -26,26 +26,18 @@ from ledger.dead_letters import (
 )
 from ledger.redriving import OPEN, TAKEN
 from projections.answers import BadToken
+from questions.answers import plain
+from questions.tables import column, in_columns, instant, number, words
 from servicetrail.cli import options
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.one_input import print_body, print_input, write_body
-from servicetrail.cli.output import (
-    Form,
-    column,
-    err,
-    instant,
-    number,
-    out,
-    show,
-    words,
-)
+from servicetrail.cli.output import Form, err, out, show
 from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system
-from web.answers import plain
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow
 from web.dead_letters import answered, listing, one, revealed
 
-LIST = (
+LIST = in_columns(
     number("Input", "kept_id"),
     column("State", "state"),
     words("Source", "source"),
@@ -57,7 +49,7 @@ LIST = (
     number("Attempts", "attempts"),
     number("Position", "position"),
 )
-DONE = (
+DONE = in_columns(
     number("Input", "kept_id"),
     words("Source", "source"),
     words("Id", "id"),
@@ -179,7 +171,7 @@ def show_command(
         answer.rows[0]["revealed"] = revealed(message)
     told_ = plain(answer)
     if form is not Form.TABLE:
-        show(told_, form, (), DeadLetter.model_fields)
+        show(told_, form, in_columns(), DeadLetter.model_fields)
         return
     [row] = told_["rows"]
     print_input(row)
@@ -287,7 +279,7 @@ def discard_command(
             dead_letters.discard(kept_ids, who=by or login(), reason=because)
             rows += [{"kept_id": kept_id, "state": "discarded"} for kept_id in kept_ids]
         answer = plain(answered(system.reads, rows))
-    columns = (number("Input", "kept_id"), column("State", "state"))
+    columns = in_columns(number("Input", "kept_id"), column("State", "state"))
     show(answer, form, columns, DiscardedRow.model_fields)
 
 

@@ -19,18 +19,23 @@ from projections.channels.queries import channels
 from projections.conversations.queries import response_times
 from projections.promises.queries import promises
 from projections.timeline.queries import timeline
+from questions.answers import plain
+from questions.channels import COLUMNS as CHANNELS
+from questions.parameters import now
+from questions.response_times import WAITS
+from questions.tables import column
+from questions.timeline import COLUMNS as TIMELINE
 from samples.boston311 import SAMPLE, events
 from schemas.message import Message
 from servicetrail.cli.accounting import show_account
 from servicetrail.cli.demonstrating_kafka import WithoutKafka, by_kafka
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
-from servicetrail.cli.output import column, err, footer, out, print_table, printable
-from servicetrail.cli.reading import CHANNELS, TIMELINE, WAITS, ask, now
+from servicetrail.cli.output import err, footer, out, print_table, printable
+from servicetrail.cli.reading import ask
 from servicetrail.metrics import Metrics
 from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
 from servicetrail.settings import Settings, read_settings
 from servicetrail.system import System, open_system
-from web.answers import plain
 
 CHANNEL_VOLUMES = CHANNELS[:6]
 CHANNEL_PROMISES = (CHANNELS[0], *CHANNELS[8:])
@@ -149,7 +154,7 @@ def show_figures(system: System) -> str:
     section("Response times by channel: until a human answered, and until it was resolved")
     for metric in ("first_response", "resolution"):
         waits = ask(system, partial(response_times, as_of=as_of, metric=metric))
-        print_table(plain(waits)["rows"], (CHANNELS[0], column("Until", "metric"), *WAITS))
+        print_table(plain(waits)["rows"], (CHANNELS[0], column("Until", "metric"), *WAITS[:5]))
     late = ask(system, lambda at: promises(at, as_of=as_of, verdict="kept_late", limit=1))
     customer = str(late.rows[0]["customer_id"])
     section(f"One customer, to whom a promise was kept late: {customer}")

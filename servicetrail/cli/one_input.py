@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from questions.tables import column, instant, number, words
 from schemas.message import Message
 from servicetrail.cli.errors import Fail
-from servicetrail.cli.output import column, instant, number, out, print_table, printable, words
+from servicetrail.cli.output import out, print_table, printable
 
 HISTORY = (
     instant("When", "at"),

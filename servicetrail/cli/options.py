@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
+from questions.parameters import instant
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import Form
-from web.parameters import instant, moment
 
 T = TypeVar("T")
 
@@ -27,42 +27,9 @@ def _parser(parse: Callable[[str], T], name: str) -> Callable[[str], T]:
 
 
 _instant = _parser(instant, "INSTANT")
-_moment = _parser(moment, "MOMENT")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of",
-        parser=_instant,
-        metavar="INSTANT",
-        help="Judge by what had happened by then (RFC 3339 or a date). Default: now.",
-        show_default=False,
-    ),
-]
-KnownAt = Annotated[
-    Any,  # an instant or a position: typer knows no unions
-    typer.Option(
-        "--known-at",
-        parser=_moment,
-        metavar="INSTANT|POSITION",
-        help="Only what was recorded by then: an instant, or a position of the ledger.",
-        show_default=False,
-    ),
-]
-From = Annotated[
-    datetime | None,
-    typer.Option(
-        "--from", parser=_instant, metavar="INSTANT", help="Only what happened at or after this."
-    ),
-]
-To = Annotated[
-    datetime | None,
-    typer.Option(
-        "--to", parser=_instant, metavar="INSTANT", help="Only what happened before this."
-    ),
-]
 Since = Annotated[
     datetime | None,
     typer.Option(
@@ -87,12 +54,6 @@ Start = Annotated[
         help="When the first events happen (RFC 3339 or a date). Default: 2026-01-01.",
         show_default=False,
     ),
-]
-Channel = Annotated[
-    str | None, typer.Option("--channel", metavar="NAME", help="Only this channel.")
-]
-Customer = Annotated[
-    str | None, typer.Option("--customer", metavar="ID", help="Only this customer.")
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many rows at most.")]
 Cursor = Annotated[

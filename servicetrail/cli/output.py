@@ -6,13 +6,15 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from web.answers import csv_text
+from questions.answers import csv_text
+from questions.tables import Column, Rows
+from questions.tables import Table as Shown
 
 # Where nobody watches, lines are as long as they are: programs cut them better than we would.
 _WIDTH = None if sys.stdout.isatty() else 10_000
@@ -28,75 +30,23 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-class Column(NamedTuple):
-    """A column of a table for people: its heading, and how it is read from a row."""
-
-    heading: str
-    text: Callable[[Mapping[str, Any]], str]
-    right: bool = False
-    wraps: bool = False
-
-
-def column(
-    heading: str,
-    name: str,
-    show: Callable[[Any], str] = str,
-    *,
-    right: bool = False,
-    wraps: bool = False,
-) -> Column:
-    """The column that shows the row's value `name`; a value that cannot be said is shown as –."""
-    return Column(heading, lambda row: "–" if row[name] is None else show(row[name]), right, wraps)
-
-
-def words(heading: str, name: str) -> Column:
-    """Text that may take several lines."""
-    return column(heading, name, wraps=True)
-
-
-def number(heading: str, name: str) -> Column:
-    """A count, with thousands separated."""
-    return column(heading, name, lambda value: f"{value:,}", right=True)
-
-
-def rate(heading: str, name: str) -> Column:
-    """A fraction from 0 to 1, in percent."""
-    return column(heading, name, lambda value: f"{value:.2%}", right=True)
-
-
-def duration(heading: str, name: str) -> Column:
-    """Seconds, in the unit that people would use."""
-    return column(heading, name, in_words, right=True)
-
-
-def instant(heading: str, name: str) -> Column:
-    """An RFC 3339 instant, to the second."""
-    return column(heading, name, lambda value: str(value)[:19].replace("T", " "))
-
-
-def in_words(seconds: float) -> str:
-    """A duration as people say it: 45 s, 12 min, 5.3 h, 3.2 d."""
-    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
-    for unit, size, below in (("s", 1, 60), ("min", 60, 3_600), ("h", 3_600, 48 * 3_600)):
-        if seconds < below:
-            shown = f"{seconds / size:.1f}" if unit == "h" else f"{seconds / size:.0f}"
-            return f"{sign}{shown} {unit}"
-    return f"{sign}{seconds / 86_400:,.1f} d"
-
-
 def show(
-    answer: Mapping[str, Any], form: Form, columns: Sequence[Column], names: Iterable[str]
+    answer: Mapping[str, Any],
+    form: Form,
+    tables: Callable[[Rows], Iterable[Shown]],
+    names: Iterable[str],
 ) -> None:
-    """Write a list answer to standard output; below a table, the position it was computed at.
+    """Write a list answer to standard output; below tables, the position it was computed at.
 
-    `columns` are those of the table, `names` those of CSV.
+    `tables` makes those for people of the rows, `names` are the columns of CSV.
     """
     if form is Form.JSON:
         write_json(answer)
     elif form is Form.CSV:
         write_csv(answer["rows"], names)
     else:
-        print_table(answer["rows"], columns)
+        for each in tables(answer["rows"]):
+            print_table(each.rows, each.columns, title=each.title)
         out.print(footer(answer), soft_wrap=True)
 
 

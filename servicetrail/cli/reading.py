@@ -1,297 +1,90 @@
-"""`timeline`, `channels`, `response-times`, `promises`, `complaints`: what the read models say."""
+"""The commands that answer from the read models: `timeline`, `channels`, `promises` and so on, one
+for each question, or for a list and one thing of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature
+from itertools import groupby
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from ledger.datastore import PgCursor
-from projections.answers import Answer, snapshot
-from projections.channels.queries import channels
-from projections.complaints.queries import complaint, complaints
-from projections.conversations.fold import FIRST_RESPONSE, METRICS
-from projections.conversations.queries import DIMENSIONS, response_times
-from projections.promises.queries import VERDICTS, promises
-from projections.timeline.queries import timeline
+from projections.answers import Answer, WrongParameter, snapshot
+from questions.answers import plain
+from questions.parameters import Opposite, Paging, Window, identifier
+from questions.question import Question
+from questions.registry import QUESTIONS
 from servicetrail.cli import options
 from servicetrail.cli.catching_up import caught_up
 from servicetrail.cli.errors import Fail
-from servicetrail.cli.output import (
-    Column,
-    Form,
-    column,
-    duration,
-    instant,
-    number,
-    rate,
-    show,
-    words,
-)
+from servicetrail.cli.output import show
 from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system
-from web.answers import plain
-from web.rows import (
-    ChannelRow,
-    ComplaintHistory,
-    ComplaintRow,
-    PromiseRow,
-    ResponseTimeRow,
-    RowModel,
-    TimelineRow,
-)
 
-TIMELINE = (
-    instant("Occurred", "occurred_at"),
-    column("Event", "type", lambda type_: type_.removesuffix(".v1")),
-    column("Channel", "channel"),
-    column("By", "employee_id"),
-    words("What happened", "summary"),
-    number("Position", "position"),
-)
-CHANNELS = (
-    column("Channel", "channel"),
-    number("In", "touchpoints_in"),
-    number("Out", "touchpoints_out"),
-    number("Customers", "customers"),
-    number("Answered", "answered"),
-    number("Waiting", "waiting"),
-    duration("Median", "first_response_median_seconds"),
-    duration("P90", "first_response_p90_seconds"),
-    number("Due", "promises_due"),
-    number("Kept", "kept"),
-    number("Late", "kept_late"),
-    number("Broken", "broken"),
-    number("Overdue", "overdue"),
-    rate("Keep rate", "keep_rate"),
-)
-WAITS = (
-    number("Answered", "answered"),
-    number("Waiting", "waiting"),
-    duration("Median", "median_seconds"),
-    duration("P90", "p90_seconds"),
-    duration("P99", "p99_seconds"),
-)
-PROMISES = (
-    words("Promise", "promise_id"),
-    words("Customer", "customer_id"),
-    column("Channel", "channel"),
-    instant("Made", "made_at"),
-    instant("Due", "due_at"),
-    instant("Settled", "settled_at"),
-    column("Verdict", "verdict"),
-    duration("Late by", "late_seconds"),
-)
-COMPLAINTS = (
-    words("Complaint", "complaint_id"),
-    words("Customer", "customer_id"),
-    column("Channel", "channel"),
-    column("Severity", "severity"),
-    instant("Raised", "raised_at"),
-    instant("Closed", "closed_at"),
-    column("Outcome", "outcome"),
-    column("Steps", "steps", lambda steps: str(sum(steps.values()))),
-)
-STEPS = (
-    instant("Occurred", "occurred_at"),
-    column("Step", "type"),
-    column("Channel", "channel"),
-    column("By", "employee_id"),
-    number("Position", "position"),
-)
+_SHARED = [*Window.model_fields, *Paging.model_fields]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group's commands."""
-    app.command("timeline")(timeline_command)
-    app.command("channels")(channels_command)
-    app.command("response-times")(response_times_command)
-    app.command("promises")(promises_command)
-    app.command("complaints")(complaints_command)
+    for name, together in groupby(sorted(QUESTIONS, key=_command), key=_command):
+        app.command(name)(_answering(list(together)))
 
 
-def timeline_command(
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
-    as_of: options.AsOf = None,
-    known_at: options.KnownAt = None,
-    limit: options.Limit = 100,
-    cursor: options.Cursor = None,
-    json: options.Json = False,
-    csv: options.Csv = False,
-) -> None:
-    """Show what happened with a customer, in the order in which it happened."""
-    answer_with(
-        lambda at: timeline(
-            at, customer, as_of=as_of or now(), known_at=known_at, limit=limit, token=cursor
-        ),
-        options.form_of(json, csv),
-        TIMELINE,
-        TimelineRow,
-    )
+def _command(question: Question[Any]) -> str:
+    return question.command
 
 
-def channels_command(
-    as_of: options.AsOf = None,
-    from_: options.From = None,
-    to: options.To = None,
-    json: options.Json = False,
-    csv: options.Csv = False,
-) -> None:
-    """Compare the channels: volumes, first responses, promises kept.
-
-    Median and P90 are of the time to the first response by a human, over those answered.
+def _answering(questions: Sequence[Question[Any]]) -> Callable[..., None]:
+    """The command that asks the first question, or the one about a single thing if its id is given
+    and there is a list beside it.
     """
-    answer_with(
-        lambda at: channels(at, as_of=as_of or now(), from_=from_, to=to),
-        options.form_of(json, csv),
-        CHANNELS,
-        ChannelRow,
-    )
+    first = questions[0]
+    single = next((each for each in questions if each.subject is not None), None)
+    fields = {name: field for each in questions for name, field in _fields(each).items()}
+
+    def command(json: bool, csv: bool, subject: str | None = None, **given: Any) -> None:
+        question = first if subject is None or single is None else single
+        form = options.form_of(json, csv)
+        told = _told(question, subject, _given(fields, given))
+        show(told, form, question.tables, question.row.model_fields)
+
+    parameters = [
+        *([_argument(single, len(questions) > 1)] if single else []),
+        *(_option(name, field) for name, field in fields.items()),
+        Parameter("json", Parameter.KEYWORD_ONLY, annotation=options.Json, default=False),
+        Parameter("csv", Parameter.KEYWORD_ONLY, annotation=options.Csv, default=False),
+    ]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    command.__doc__ = f"{first.summary}.\n\n{first.details}"
+    return command
 
 
-def response_times_command(
-    metric: Annotated[
-        str, typer.Option("--metric", help=f"One of {', '.join(METRICS)}.")
-    ] = FIRST_RESPONSE,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--by",
-            help=f"Group by this, several times for several: {', '.join(DIMENSIONS)}. "
-            "Default: channel.",
-            show_default=False,
-        ),
-    ] = None,
-    channel: options.Channel = None,
-    as_of: options.AsOf = None,
-    from_: options.From = None,
-    to: options.To = None,
-    json: options.Json = False,
-    csv: options.Csv = False,
-) -> None:
-    """Show how long customers waited, in calendar time, by group.
-
-    Median, P90 and P99 are over those answered; those still waiting are counted beside them.
-    """
-    groups = by or ["channel"]
-    names = ["employee_id" if group == "employee" else group for group in groups]
-    answer_with(
-        lambda at: response_times(
-            at,
-            as_of=as_of or now(),
-            metric=metric,
-            by=groups,
-            from_=from_,
-            to=to,
-            channel=channel,
-        ),
-        options.form_of(json, csv),
-        (*(column(name.removesuffix("_id").capitalize(), name) for name in names), *WAITS),
-        ResponseTimeRow,
-    )
-
-
-def promises_command(
-    channel: options.Channel = None,
-    customer: options.Customer = None,
-    verdict: Annotated[
-        str | None, typer.Option("--verdict", help=f"Only these: {', '.join(VERDICTS)}.")
-    ] = None,
-    as_of: options.AsOf = None,
-    from_: options.From = None,
-    to: options.To = None,
-    limit: options.Limit = 100,
-    cursor: options.Cursor = None,
-    json: options.Json = False,
-    csv: options.Csv = False,
-) -> None:
-    """List promises with what became of them, by the time they are due."""
-    answer_with(
-        lambda at: promises(
-            at,
-            as_of=as_of or now(),
-            from_=from_,
-            to=to,
-            channel=channel,
-            customer_id=customer,
-            verdict=verdict,
-            limit=limit,
-            token=cursor,
-        ),
-        options.form_of(json, csv),
-        PROMISES,
-        PromiseRow,
-    )
-
-
-def complaints_command(
-    complaint_id: Annotated[
-        str | None,
-        typer.Argument(metavar="[COMPLAINT]", help="Show this one, step by step."),
-    ] = None,
-    channel: options.Channel = None,
-    customer: options.Customer = None,
-    severity: Annotated[
-        str | None, typer.Option("--severity", help="Only these: low, normal, high, critical.")
-    ] = None,
-    open_: Annotated[
-        bool | None, typer.Option("--open/--closed", help="Only open ones, or only closed ones.")
-    ] = None,
-    as_of: options.AsOf = None,
-    from_: options.From = None,
-    to: options.To = None,
-    limit: options.Limit = 100,
-    cursor: options.Cursor = None,
-    json: options.Json = False,
-    csv: options.Csv = False,
-) -> None:
-    """List complaints by the time they were raised, or show one of them step by step."""
-    form = options.form_of(json, csv)
-    if complaint_id is not None:
-        show_complaint(complaint_id, as_of or now(), form)
-        return
-    answer_with(
-        lambda at: complaints(
-            at,
-            as_of=as_of or now(),
-            from_=from_,
-            to=to,
-            channel=channel,
-            customer_id=customer,
-            severity=severity,
-            open_=open_,
-            limit=limit,
-            token=cursor,
-        ),
-        form,
-        COMPLAINTS,
-        ComplaintRow,
-    )
-
-
-def show_complaint(complaint_id: str, as_of: datetime, form: Form) -> None:
-    """One complaint; its steps are the rows of the table. Raises Fail if there is none."""
+def _told(question: Question[Any], subject: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer in plain values. Raises Fail for a wrong parameter and a thing that is missing."""
+    try:
+        asked = question.parameters.model_validate(given)
+        about = [] if question.subject is None else [identifier(subject or "")]
+    except ValidationError as error:
+        first = error.errors()[0]
+        fault = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            fault = f"does not go with one {question.thing}"
+        raise Fail(f"--{_dashed(str(first['loc'][0]))}: {fault}") from None
+    except ValueError as error:
+        raise Fail(str(error)) from None
     with open_system(read_settings()) as system:
-        told = plain(ask(system, lambda at: complaint(at, complaint_id, as_of=as_of)))
-    if not told["rows"]:
-        raise Fail(f"there is no complaint {complaint_id}; see: servicetrail complaints")
-    if form is Form.TABLE:
-        told["rows"] = told["rows"][0]["steps"]
-    show(told, form, STEPS, ComplaintHistory.model_fields)
-
-
-def answer_with(
-    question: Callable[[PgCursor], Answer],
-    form: Form,
-    columns: Iterable[Column],
-    row: type[RowModel],
-) -> None:
-    """Ask the read models, brought up to date, and write what they say."""
-    with open_system(read_settings()) as system:
-        told = plain(ask(system, question))
-    show(told, form, list(columns), row.model_fields)
+        told = plain(ask(system, lambda cursor: question.ask(cursor, *about, asked)))
+    if question.thing is not None and not told["rows"]:
+        raise Fail(
+            f"there is no {question.thing} {subject} as of {told['as_of']}; "
+            f"see: servicetrail {question.command} --help"
+        )
+    return told
 
 
 def ask(system: System, question: Callable[[PgCursor], Answer]) -> Answer:
@@ -300,10 +93,95 @@ def ask(system: System, question: Callable[[PgCursor], Answer]) -> Answer:
     try:
         with snapshot(system.reads) as cursor:
             return question(cursor)
-    except ValueError as error:
-        raise Fail(str(error)) from None
+    except WrongParameter as error:
+        raise Fail(f"--{_dashed(error.parameter)}: {error}") from None
 
 
-def now() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
+def _fields(question: Question[Any]) -> dict[str, FieldInfo]:
+    """The question's parameters, its own before those that many have."""
+    fields = question.parameters.model_fields
+    own = [name for name in fields if name not in _SHARED]
+    return {name: fields[name] for name in [*own, *(name for name in _SHARED if name in fields)]}
+
+
+def _given(fields: Mapping[str, FieldInfo], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed, under the names that the parameters have."""
+    default = {name: _default(field) for name, field in fields.items()}
+    return {
+        fields[name].alias or name: value
+        for name, value in given.items()
+        if value is not None and value != default[name]
+    }
+
+
+def _argument(question: Question[Any], optional: bool) -> Parameter:
+    name = str(question.subject).removesuffix("_id").upper()
+    help_ = f"Only this one: {question.summary[0].lower()}{question.summary[1:]}."
+    argument = typer.Argument(
+        metavar=name,
+        help=help_ if optional else f"The {name.lower()}'s id.",
+    )
+    return Parameter(
+        "subject",
+        Parameter.KEYWORD_ONLY,
+        annotation=Annotated[str | None if optional else str, argument],
+        default=None if optional else Parameter.empty,
+    )
+
+
+def _option(name: str, field: FieldInfo) -> Parameter:
+    """The option for a field: text, which the field itself understands, unless it is a flag, a
+    number or a list.
+    """
+    shown = _dashed(field.alias or name)
+    type_, flags = _type(field), f"--{shown}"
+    opposite = next((told.name for told in field.metadata if isinstance(told, Opposite)), None)
+    if opposite is not None:
+        flags += f"/--{opposite}"
+    default = _default(field)
+    option = typer.Option(
+        flags,
+        metavar=None if type_ is bool else _metavar(shown, field),
+        help=f"{field.description}{_choices(field)}.",
+        show_default=default is not None,
+    )
+    annotation: Any = type_ if default is not None else type_ | None
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, annotation=Annotated[annotation, option], default=default
+    )
+
+
+def _type(field: FieldInfo) -> Any:
+    """What typer is told: flags, numbers and lists of text as they are, all else as text."""
+    kinds = [kind for kind in _kinds(field.annotation) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in (bool, int, float, list[str]) else str
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """The types that a union, or an annotated type, is made of."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if annotation == list[str] or not get_args(annotation):
+        return [annotation]
+    return [kind for each in get_args(annotation) for kind in _kinds(each)]
+
+
+def _default(field: FieldInfo) -> Any:
+    return None if field.default_factory is not None else field.default
+
+
+def _metavar(shown: str, field: FieldInfo) -> str:
+    names = {"datetime": "INSTANT", "int": "NUMBER", "float": "NUMBER"}
+    known = [names[kind.__name__] for kind in _kinds(field.annotation) if kind.__name__ in names]
+    return "|".join(known) or shown.upper()
+
+
+def _choices(field: FieldInfo) -> str:
+    """The values to choose from, where there are such."""
+    told: Any = field.json_schema_extra or {}
+    values = told.get("enum") or told.get("items", {}).get("enum")
+    return f": {', '.join(values)}" if values else ""
+
+
+def _dashed(name: str) -> str:
+    return name.removesuffix("_id").replace("_", "-")

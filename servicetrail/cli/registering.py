@@ -9,9 +9,10 @@ import typer
 import domain
 from consumers.registering import Found, Registrar, RegistrationRefused, subject_of
 from consumers.registry import RegistryUnavailable
+from questions.tables import column, number
 from schemas.catalogue import SHIPPED, Schema
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
-from servicetrail.cli.output import column, err, number, out, print_table, printable
+from servicetrail.cli.output import err, out, print_table, printable
 from servicetrail.settings import read_settings
 
 

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from questions.tables import column
 from schemas.catalogue import SHIPPED, Catalogue
 from schemas.compatibility import check_all
 from servicetrail.cli import options, registering
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
-from servicetrail.cli.output import Form, column, err, out, print_table, write_csv, write_json
+from servicetrail.cli.output import Form, err, out, print_table, write_csv, write_json
 
 
 def add_to(app: typer.Typer) -> None:

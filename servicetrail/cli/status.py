@@ -9,19 +9,11 @@ import typer
 
 from consumers.consumer import Consuming
 from consumers.watching import BrokersAway, Lag, lags
+from questions.tables import column, number
 from servicetrail import VERSION
 from servicetrail.cli import options
 from servicetrail.cli.accounting import print_lines
-from servicetrail.cli.output import (
-    Form,
-    column,
-    number,
-    out,
-    print_table,
-    printable,
-    write_csv,
-    write_json,
-)
+from servicetrail.cli.output import Form, out, print_table, printable, write_csv, write_json
 from servicetrail.consuming import consuming_of
 from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system

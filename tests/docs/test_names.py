@@ -13,12 +13,13 @@ from domain import EVENT_TYPES
 from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
+from questions import channels, complaints, promises, response_times, timeline
+from questions.question import RowModel
 from servicetrail.cli.main import app
 from servicetrail.settings import PREFIX, Settings
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT, Page, pages
 from tests.docs.reader import Reader
-from web import rows
 
 PAGES = pages()
 METRICS_PAGE = Page(ROOT / "docs" / "reference" / "metrics.md")
@@ -167,14 +168,14 @@ def first_cells(text: str, heading: str) -> list[str]:
 @pytest.mark.parametrize(
     ("part", "row"),
     [
-        ("Timelines", rows.TimelineRow),
-        ("Channels", rows.ChannelRow),
-        ("Response times", rows.ResponseTimeRow),
-        ("Promises", rows.PromiseRow),
-        ("Complaints", rows.ComplaintRow),
+        ("Timelines", timeline.TimelineRow),
+        ("Channels", channels.ChannelRow),
+        ("Response times", response_times.ResponseTimeRow),
+        ("Promises", promises.PromiseRow),
+        ("Complaints", complaints.ComplaintRow),
     ],
 )
-def test_every_column_is_defined(part: str, row: type[rows.RowModel]) -> None:
+def test_every_column_is_defined(part: str, row: type[RowModel]) -> None:
     assert sorted(first_cells(section(METRICS_PAGE, part), "column")) == sorted(row.model_fields)
 
 

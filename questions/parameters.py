@@ -1,0 +1,96 @@
+"""Parameters that questions share, and how their values are written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from projections.answers import LARGEST_PAGE
+from schemas.instants import parse_day, parse_instant
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_OFFSET_AFTER_SPACE = re.compile(r" (\d\d:\d\d)$")
+
+
+def instant(text: object) -> datetime:
+    """The instant, in UTC, of an RFC 3339 text, or of the beginning of a day such as 2026-03-01.
+
+    Raises ValueError that says what is expected. A plus sign that a query string turned into a
+    space is understood.
+    """
+    if not isinstance(text, str):
+        raise ValueError("an instant is text")
+    text = text.strip()
+    if _DAY.fullmatch(text):
+        return datetime.combine(parse_day(text), time(), UTC)
+    return parse_instant(_OFFSET_AFTER_SPACE.sub(r"+\1", text))
+
+
+def moment(text: object) -> datetime | int:
+    """An instant, or a position of the ledger. Raises ValueError that says what is expected."""
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return instant(text)
+
+
+def identifier(text: str) -> str:
+    """An identifier as events have them. Raises ValueError for one that no event can have."""
+    if "\0" in text:
+        raise ValueError("an identifier has no NUL character")
+    return text
+
+
+def now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+_EXAMPLES = ["2026-03-01T09:00:00Z"]
+Instant = Annotated[datetime, BeforeValidator(instant), Field(examples=_EXAMPLES)]
+Moment = Annotated[datetime | int, BeforeValidator(moment), Field(examples=_EXAMPLES)]
+Identifier = Annotated[str, AfterValidator(identifier), Field(min_length=1, max_length=200)]
+
+
+class AsOf(BaseModel):
+    """Parameters of every question. Unknown ones are refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: Instant = Field(
+        default_factory=now,
+        description="Judge by what had happened by then (RFC 3339 or a date). Default: now",
+    )
+
+
+class Window(AsOf):
+    """Parameters of questions about a stretch of time."""
+
+    from_: Instant | None = Field(
+        default=None, alias="from", description="Only what happened at or after this"
+    )
+    to: Instant | None = Field(default=None, description="Only what happened before this")
+
+
+class Paging(BaseModel):
+    """Parameters of lists that come in pages."""
+
+    limit: int = Field(default=100, ge=1, le=LARGEST_PAGE, description="How many rows at most")
+    cursor: str | None = Field(
+        default=None, description="Go on where the answer ended whose `next` this is"
+    )
+
+
+@dataclass(frozen=True)
+class Opposite:
+    """For a field that is yes or no: what no is called on the command line."""
+
+    name: str
+
+
+def one_of(values: tuple[str, ...]) -> dict[str, Any]:
+    """For a field that takes one of these values, or a list of them: what the documents say."""
+    return {"enum": [*values]}

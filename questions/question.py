@@ -1,0 +1,60 @@
+"""A question to the read models, and what its answers look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from projections.answers import Answer
+from questions.parameters import AsOf
+from questions.tables import Table
+
+Row = TypeVar("Row", bound="RowModel")
+Parameters = TypeVar("Parameters", bound=AsOf)
+
+
+class RowModel(BaseModel):
+    """A row that says exactly these things. Tests hold real answers against it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ListAnswer(BaseModel, Generic[Row]):
+    """Rows, and what they were computed from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    position: int = Field(description="Computed from all events up to this position")
+    as_of: datetime = Field(description="Nothing that happened later counts")
+    known_at: datetime | None = Field(description="When the event at `position` was recorded")
+    metric_version: int = Field(description="Version of the definitions")
+    rows: list[Row]
+    next: str | None = Field(description="The `cursor` that asks for the rows that follow")
+
+
+@dataclass(frozen=True)
+class Question(Generic[Parameters]):
+    """One question, from which both its route and its command are made.
+
+    `command` is the name on the command line, `path` the route of GET. `summary` says in one line
+    what is answered, `details` what people should know beside it. `ask` gets a cursor of
+    `projections.answers.snapshot` and the parameters, and before these the id that stands in the
+    path where there is one: `subject` is its name. A question about one thing says in `thing` what
+    it is: no row means then that it is not there. Two questions may share a command, a list and one
+    thing of it: the id is then optional. `tables` shows the rows to people.
+    """
+
+    command: str
+    path: str
+    summary: str
+    parameters: type[Parameters]
+    row: type[RowModel]
+    ask: Callable[..., Answer]
+    tables: Callable[[Sequence[Mapping[str, Any]]], Iterable[Table]]
+    details: str = ""
+    subject: str | None = None
+    thing: str | None = None

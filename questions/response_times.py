@@ -1,0 +1,107 @@
+"""The question how long customers waited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from ledger.datastore import PgCursor
+from projections.answers import Answer
+from projections.conversations.fold import FIRST_RESPONSE, METRICS
+from projections.conversations.queries import DIMENSIONS, response_times
+from questions.parameters import Identifier, Window, one_of
+from questions.question import Question, RowModel
+from questions.tables import Rows, Table, column, duration, number, rate
+
+
+class ResponseTimeParameters(Window):
+    """Parameters of response times."""
+
+    metric: str = Field(
+        default=FIRST_RESPONSE, description="Which wait", json_schema_extra=one_of(METRICS)
+    )
+    by: list[str] = Field(
+        default=["channel"],
+        description="What to group by; give it several times for several",
+        json_schema_extra={"items": {"type": "string"} | one_of(DIMENSIONS)},
+    )
+    channel: Identifier | None = Field(default=None, description="Only waits on this channel")
+
+
+class ResponseTimeRow(RowModel):
+    """How long one group of customers waited; one of the first columns for each dimension."""
+
+    channel: str | None = None
+    topic: str | None = None
+    team: str | None = None
+    department: str | None = None
+    employee_id: str | None = None
+    tier: str | None = Field(default=None, description="The customer's when the wait began")
+    month: str | None = Field(default=None, description="YYYY-MM, in UTC")
+    metric: str
+    answered: int
+    waiting: int
+    median_seconds: float | None
+    p90_seconds: float | None
+    p99_seconds: float | None
+    km_median_seconds: float | None = Field(
+        description="Median that counts those still waiting (Kaplan-Meier); null: not reached"
+    )
+    km_median_seconds_low: float | None
+    km_median_seconds_high: float | None
+    business_median_seconds: float | None = Field(
+        description="In the calendar of the service level in force when the wait began"
+    )
+    business_p90_seconds: float | None
+    business_p99_seconds: float | None
+    judged: int = Field(description="Waits that met their target or are over it")
+    within_target: float | None = Field(description="Share of these that met it, from 0 to 1")
+
+
+def _ask(cursor: PgCursor, asked: ResponseTimeParameters) -> Answer:
+    return response_times(
+        cursor,
+        as_of=asked.as_of,
+        metric=asked.metric,
+        by=asked.by,
+        from_=asked.from_,
+        to=asked.to,
+        channel=asked.channel,
+    )
+
+
+WAITS = (
+    number("Answered", "answered"),
+    number("Waiting", "waiting"),
+    duration("Median", "median_seconds"),
+    duration("P90", "p90_seconds"),
+    duration("P99", "p99_seconds"),
+    duration("With waiting", "km_median_seconds"),
+    duration("From", "km_median_seconds_low"),
+    duration("To", "km_median_seconds_high"),
+    duration("Business", "business_median_seconds"),
+    rate("Within target", "within_target"),
+)
+
+
+def _tables(rows: Rows) -> Iterable[Table]:
+    """One table; its first columns are what the rows are grouped by: all before `metric`."""
+    names = list(rows[0]) if rows else []
+    groups = names[: names.index("metric")] if names else []
+    headings = [column(name.removesuffix("_id").capitalize(), name) for name in groups]
+    return [Table(rows, (*headings, *WAITS))]
+
+
+RESPONSE_TIMES = Question(
+    command="response-times",
+    path="/response-times",
+    summary="How long customers waited, by group",
+    details="Median, P90 and P99 are over those answered, in calendar time. With waiting: the "
+    "median that counts those still waiting, with its 95 % interval. Business: the median of those "
+    "answered in business time. Within target: by the service level in force.",
+    parameters=ResponseTimeParameters,
+    row=ResponseTimeRow,
+    ask=_ask,
+    tables=_tables,
+)
