@@ -15,6 +15,7 @@ from questions.parameters import AsOf, Identifier
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
 from web.problems import Problem, bad_parameter, documented
+from web.validators import has_already, tag_of
 
 
 def router(reads: Datastore) -> APIRouter:
@@ -52,6 +53,7 @@ def _add(routes: APIRouter, reads: Datastore, question: Question[Any]) -> None:
         response_model=ListAnswer[question.row],  # type: ignore[name-defined]  # a class at run time
         responses={
             200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+            304: {"description": "Unchanged since the answer whose ETag If-None-Match names"},
             **documented(422, 503, *([404] if question.thing else [])),
         },
     )
@@ -60,9 +62,17 @@ def _add(routes: APIRouter, reads: Datastore, question: Question[Any]) -> None:
 def _answered(
     request: Request, reads: Datastore, question: Question[Any], asked: AsOf, *subject: str
 ) -> Response:
-    """The answer as JSON, or as CSV for those who accept nothing but that."""
+    """The answer as JSON, or as CSV for those who accept nothing but that; or that it is the one
+    which the client has.
+    """
+    accepted = request.headers.get("accept", "")
+    wants_csv = "text/csv" in accepted and "application/json" not in accepted
     try:
         with snapshot(reads) as cursor:
+            tag = tag_of(cursor, request, asked, "text/csv" if wants_csv else "application/json")
+            headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+            if has_already(request, tag):
+                return Response(status_code=304, headers=headers)
             told = question.ask(cursor, *subject, asked)
     except WrongParameter as error:
         raise bad_parameter(error.parameter, str(error)) from None
@@ -76,10 +86,9 @@ def _answered(
             f"events up to position {told.position} say",
             position=told.position,
         )
-    accepted = request.headers.get("accept", "")
-    if "text/csv" not in accepted or "application/json" in accepted:
-        return JSONResponse(answer)
-    headers = {
+    if not wants_csv:
+        return JSONResponse(answer, headers=headers)
+    headers |= {
         "Servicetrail-Position": str(answer["position"]),
         "Servicetrail-As-Of": answer["as_of"],
     }

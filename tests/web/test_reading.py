@@ -181,6 +181,29 @@ def test_csv_for_those_who_ask_for_it(api: Api) -> None:
     assert nothing.text.startswith("promise_id,customer_id,")
 
 
+@pytest.mark.parametrize("as_of", ["?as_of=2026-04-01", ""])
+def test_an_answer_that_has_not_changed_is_not_sent_again(api: Api, as_of: str) -> None:
+    first = api.client.get(f"/promises{as_of}")
+    again = {"If-None-Match": f'"other", {first.headers["etag"]}'}
+    unchanged = api.client.get(f"/promises{as_of}", headers=again)
+    if unchanged.status_code == 200:  # the minute was over just then
+        assert not as_of
+        again = {"If-None-Match": unchanged.headers["etag"]}
+        unchanged = api.client.get(f"/promises{as_of}", headers=again)
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert unchanged.headers["etag"] == again["If-None-Match"].rpartition(" ")[2]
+
+    for other in (f"/promises{as_of or '?'}&limit=1", f"/complaints{as_of}"):
+        assert api.client.get(other, headers=again).status_code == 200
+    as_csv = api.client.get(f"/promises{as_of}", headers={**again, "Accept": "text/csv"})
+    assert as_csv.status_code == 200
+    api.post([touchpoint(9, "C-9", "mail", "2026-03-02T09:00:00Z")])
+    api.project()
+    changed = api.client.get(f"/promises{as_of}", headers=again)
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [

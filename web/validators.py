@@ -1,0 +1,30 @@
+"""ETags (RFC 9110): an answer that has not changed since a client got it need not be made again."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from fastapi import Request
+
+from ledger.datastore import PgCursor
+from projections.answers import METRIC_VERSION, standing
+from questions.parameters import AsOf
+
+
+def tag_of(cursor: PgCursor, request: Request, asked: AsOf, media_type: str) -> str:
+    """The weak ETag of the answer that this snapshot gives to a request.
+
+    It changes with every event that the read models take in, and with their versions. An answer as
+    of now also changes as time passes: it counts as the same until the minute is over.
+    """
+    parts = [media_type, str(request.url), str(METRIC_VERSION)]
+    parts += [f"{each['name']} {each['version']} {each['position']}" for each in standing(cursor)]
+    if "as_of" not in asked.model_fields_set:
+        parts.append(asked.as_of.strftime("%Y-%m-%dT%H:%M"))
+    return f'W/"{sha256(chr(10).join(parts).encode()).hexdigest()[:32]}"'
+
+
+def has_already(request: Request, tag: str) -> bool:
+    """Whether the client says that it has the answer with this tag."""
+    told = request.headers.get("if-none-match", "")
+    return tag in (each.strip() for each in told.split(","))
