@@ -1,23 +1,18 @@
 """The loop: join the group, poll, take what was polled through the intake, report to Kafka."""
 
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Event, Thread
-from typing import Any
 
 import structlog
 from eventsourcing.persistence import PersistenceError
 from kafka import KafkaConsumer
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     AuthorizationError,
     FencedInstanceIdError,
-    IllegalStateError,
     KafkaConfigurationError,
     KafkaError,
     LogTruncationError,
@@ -26,19 +21,16 @@ from kafka.errors import (
 )
 from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 
-from consumers.cluster import Cluster
+from consumers.consuming import Consuming
 from consumers.partitions import Partitions
 from consumers.records import Record
-from consumers.taking import Abandoned, Taken, Taker, delays
+from consumers.taking import Abandoned, Claims, Taken, Taker, delays
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
 from ledger.positions import PositionTaken
 
 _log = structlog.get_logger(__name__)
-
-PATTERN = "^"
-"""What a topic begins with that is a regular expression for the names of topics."""
 
 _POLL_MS = 250
 _SLOW_SECONDS = 1.0
@@ -47,21 +39,6 @@ _SETTLE_AGAIN_SECONDS = 1.0
 _STOP_SECONDS = 4.0
 _CLOSE_MS = 2_000
 
-# What the consumer rests on; everything else may be set by `Consuming.options`.
-_OURS = {
-    "group_id", "group_instance_id", "enable_auto_commit", "auto_offset_reset",
-    "partition_assignment_strategy", "key_deserializer", "value_deserializer", "max_poll_records",
-    "bootstrap_servers",
-}  # fmt: skip
-_DEFAULTS = {
-    "client_id": "servicetrail",
-    "isolation_level": "read_committed",
-    "allow_auto_create_topics": False,
-    "metadata_max_age_ms": 30_000,
-    "reconnect_backoff_max_ms": 2_000,
-    "session_timeout_ms": 10_000,
-    "metrics_enabled": False,
-}
 _HOPELESS = (
     AuthorizationError,
     FencedInstanceIdError,
@@ -83,68 +60,6 @@ class State(StrEnum):
 
 class ConsumerFailed(Exception):
     """Kafka refuses this consumer, and trying again would not help; the text says why."""
-
-
-@dataclass(frozen=True)
-class Consuming:
-    """What to consume, and how.
-
-    topics: names, and regular expressions that begin with `^`.
-    group: the consumer group, for sharing out partitions and for lag monitors.
-    instance: a name of this process that it keeps over restarts, for static membership.
-    batch_events, batch_bytes: how much is taken in one transaction at most. (One larger event is a
-        batch of its own.)
-    options: any other setting of kafka-python's `KafkaConsumer`.
-
-    Raises `ValueError` for options that are not there to be set.
-    """
-
-    bootstrap_servers: str | Sequence[str]
-    topics: Sequence[str]
-    group: str = "servicetrail"
-    instance: str | None = None
-    batch_events: int = 2_000
-    batch_bytes: int = 16 * 1024 * 1024
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        known = KafkaConsumer.DEFAULT_CONFIG.keys() - _OURS
-        refused = sorted(self.options.keys() - known)
-        if refused:
-            raise ValueError(f"no options of a Kafka consumer, or not to be set: {refused}")
-        if not self.topics:
-            raise ValueError("there must be a topic to consume")
-        self.pattern()
-
-    def pattern(self) -> str | None:
-        """One regular expression for all topics, or None if they are all names."""
-        if not any(topic.startswith(PATTERN) for topic in self.topics):
-            return None
-        alternatives = [
-            topic.removeprefix(PATTERN) if topic.startswith(PATTERN) else re.escape(topic)
-            for topic in self.topics
-        ]
-        try:
-            return re.compile(f"^(?:{'|'.join(f'(?:{one})' for one in alternatives)})$").pattern
-        except re.error as error:
-            raise ValueError(f"not a regular expression for topics: {error}") from None
-
-    @property
-    def cluster(self) -> Cluster:
-        """Where the brokers are."""
-        return Cluster(self.bootstrap_servers, self.options)
-
-    def client(self) -> KafkaConsumer:
-        """A client, connected, not in the group yet. Raises `kafka.errors.KafkaError`."""
-        return KafkaConsumer(
-            **{**_DEFAULTS, **self.cluster.settings(KafkaConsumer.DEFAULT_CONFIG)},
-            group_id=self.group,
-            group_instance_id=self.instance,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            partition_assignment_strategy=[CooperativeStickyAssignor],
-            max_poll_records=self.batch_events,
-        )
 
 
 class Consumer:
@@ -281,26 +196,35 @@ class Consumer:
     ) -> bool:
         """Whether the batch was taken. Raises `PositionTaken` when it is time to join anew."""
         ours = {TopicPartition(record.topic, record.partition) for record in records}
+        taken = self._move(ours, lambda held: self._taker.take(records, held), kafka, partitions)
+        if taken is not None and self._on_taken is not None:
+            self._on_taken(taken)
+        return taken is not None
+
+    def _move(
+        self,
+        ours: Set[TopicPartition],
+        move: Callable[[Claims], Taken],
+        kafka: KafkaConsumer,
+        partitions: Partitions,
+    ) -> Taken | None:
+        """What `move` did with the claims of these partitions; None if nothing could be done."""
         if not ours <= partitions.claims.keys():  # given away while the batch before was taken
-            return False
+            return None
         claims = {partition: partitions.claims[partition] for partition in ours}
         try:
-            taken = self._while_polling(
-                _in_thread(lambda: self._taker.take(records, claims)), kafka, partitions
-            )
+            taken = self._while_polling(_in_thread(lambda: move(claims)), kafka, partitions)
         except Abandoned:
-            return False
+            return None
         except PositionTaken:
             partitions.heed()
             if ours <= partitions.claims.keys():
                 raise  # the group gave them to another one, and we do not know it yet
-            return False
+            return None
         partitions.moved(taken.claims)
         for partition, held in taken.claims.items():
             self._unreported[partition] = OffsetAndMetadata(held.position, "", -1)
-        if self._on_taken is not None:
-            self._on_taken(taken)
-        return True
+        return taken
 
     def _while_polling(
         self, taking: "Future[Taken]", kafka: KafkaConsumer, partitions: Partitions
@@ -328,13 +252,20 @@ class Consumer:
         if time.monotonic() < self._reported_at + _REPORT_SECONDS:
             return
         self._reported_at = time.monotonic()
-        lags = {}
-        for partition, held in list(partitions.claims.items()):
-            with suppress(IllegalStateError):  # given away this very moment
-                end = kafka.highwater(partition)
-                if end is not None:
-                    lags[partition.topic, partition.partition] = max(0, end - held.position)
-        self.lags = lags
+        passed = {
+            partition: reached
+            for partition, held in partitions.claims.items()
+            if (reached := partitions.reached(partition)) > held.position
+        }
+        if passed:
+            self._move(
+                passed.keys(), lambda held: self._taker.pass_over(passed, held), kafka, partitions
+            )
+        self.lags = {
+            (partition.topic, partition.partition): max(0, end - held.position)
+            for partition, held in partitions.claims.items()
+            if (end := partitions.end(partition)) is not None
+        }
         if self._unreported:
             kafka.commit_async(dict(self._unreported))
             self._unreported.clear()

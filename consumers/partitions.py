@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import IllegalStateError
 from kafka.structs import TopicPartition
 
 from consumers.cluster import Cluster
@@ -108,6 +109,21 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
             if partition in self.claims:
                 with _unless_gone():
                     self._kafka.seek(partition, self.claims[partition].position)
+
+    def reached(self, partition: TopicPartition) -> int:
+        """The offset from which the client fetches on. Once all that was polled is taken, nothing
+        that may be read lies between this and the claim's position. (0: given away meanwhile.)
+        """
+        with suppress(IllegalStateError):
+            return int(self._kafka.position(partition, timeout_ms=0) or 0)
+        return 0
+
+    def end(self, partition: TopicPartition) -> int | None:
+        """The offset that the next record will have, as far as the client was told."""
+        with suppress(IllegalStateError):
+            end: int | None = self._kafka.highwater(partition)
+            return end
+        return None
 
     def hold(self) -> None:
         """Fetch nothing for the time being."""

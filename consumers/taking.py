@@ -15,13 +15,13 @@ from eventsourcing.persistence import (
 from kafka.structs import TopicPartition
 
 from consumers.records import Record, message_of
-from consumers.registry import RegistryUnavailable
 from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
-from ledger.positions import Claim, PositionTaken
+from ledger.positions import Claim, PositionTaken, move
 from ledger.setting_aside import set_aside
+from schemas.avro_data import RegistryUnavailable
 from schemas.message import Message
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +70,19 @@ class Taker:
         messages = [message_of(record, received_at=received_at) for record in records]
         return self._take(records, messages, claims)
 
+    def pass_over(self, ends: Mapping[TopicPartition, int], claims: Claims) -> Taken:
+        """Move on to these offsets, before which there are no records that anybody may read: the
+        ends of transactions, and what was aborted. Raises what `take` raises.
+        """
+        tracking = [claims[partition].to(end) for partition, end in ends.items()]
+
+        def attempt() -> None:
+            with self._datastore.transaction() as cursor:
+                move(cursor, tracking)
+
+        self._patiently(attempt)
+        return Taken([], [], _moved(claims, ends))
+
     def _take(
         self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
     ) -> Taken:
@@ -97,11 +110,7 @@ class Taker:
                     set_aside(self._datastore, self._keyring, message, failure, tracking=tracking)
                 ]
             )
-        return Taken(
-            records,
-            receipts,
-            {partition: claims[partition].moved(end) for partition, end in ends.items()},
-        )
+        return Taken(records, receipts, _moved(claims, ends))
 
     def _take_in_parts(
         self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
@@ -132,6 +141,10 @@ class Taker:
                 self.waiting = False
                 return result
         raise AssertionError("there is always another attempt")
+
+
+def _moved(claims: Claims, ends: Mapping[TopicPartition, int]) -> Claims:
+    return {partition: claims[partition].moved(end) for partition, end in ends.items()}
 
 
 def delays() -> Iterator[float]:

@@ -9,7 +9,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from consumers.consumer import PATTERN, Consuming
+from consumers.consuming import PATTERN, Consuming
 from ledger.datastore import Datastore
 from ledger.positions import positions
 
@@ -25,7 +25,7 @@ class Lag(NamedTuple):
 
     `position` is the offset to read from next, `end` the one that the next record will have, `lag`
     how many offsets lie between. (Kafka gives some offsets to no record, the ends of transactions
-    for example, so up to that many may never be read.)
+    for example: the consumer passes over them when it gets there.)
     """
 
     topic: str

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import structlog
 
-from consumers.consumer import Consumer, ConsumerFailed, Consuming, State
+from consumers.consumer import Consumer, ConsumerFailed, State
+from consumers.consuming import Consuming
 from consumers.taking import Taken
 from consumers.watching import BrokersAway, create_topics, missing_topics
 from servicetrail.settings import PREFIX, Settings, SettingsWrong

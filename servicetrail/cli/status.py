@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from consumers.consumer import Consuming
+from consumers.consuming import Consuming
 from consumers.watching import BrokersAway, Lag, lags
 from questions.tables import column, number
 from servicetrail import VERSION

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from consumers.consumer import Consumer, Consuming
+from consumers.consumer import Consumer
+from consumers.consuming import Consuming
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring

@@ -7,7 +7,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
-from consumers.consumer import Consumer, Consuming
+from consumers.consumer import Consumer
+from consumers.consuming import Consuming
 from consumers.taking import Taken
 from ledger.account import account, differences
 from ledger.datastore import Datastore

@@ -13,7 +13,8 @@ from kafka import KafkaProducer
 from consumers.brokers import ApacheKafka, EmbeddedBroker
 from consumers.brokers.process import Broker
 from consumers.cluster import Cluster
-from consumers.consumer import Consuming
+from consumers.consuming import Consuming
+from consumers.watching import lags
 from ledger import kept
 from tests.conftest import Cluster as Databases
 from tests.consumers.channel import Channel
@@ -251,12 +252,18 @@ def test_only_committed_transactions_are_taken(
         for number in range(6):
             producer.begin_transaction()
             producer.send(topic, touchpoint(f"T-{number}", "C-1").structured)
+            producer.flush(30)  # an abort would drop what was not sent yet
             if number % 2:
                 producer.abort_transaction()
             else:
                 producer.commit_transaction()
-    with consuming(ledger, channel.bootstrap_servers, topic):
+    with consuming(ledger, channel.bootstrap_servers, topic) as running:
         eventually(lambda: ledger.count() == 3)
+        # The log ends with what nobody may read, and that is no lag.
+        eventually(lambda: ledger.positions(topic) == {0: 12})
+        eventually(lambda: running.consumer.lags == {(topic, 0): 0})
+    [seen] = lags(Consuming(channel.bootstrap_servers, [topic]), ledger.datastore)
+    assert (seen.position, seen.end, seen.lag) == (12, 12, 0)
     assert ledger.received() == {"received": 3, "appended": 3}
     channel.publish(topic, [touchpoint("T-9", "C-1")])
     with consuming(ledger, channel.bootstrap_servers, topic):
