@@ -35,13 +35,14 @@ class _Ahead(RawIOBase):
 
     def __init__(self, first: bytes, stream: BinaryIO) -> None:
         self._first = first
-        self._stream = stream
+        # What is there is enough: whoever writes into a pipe may take a while for more.
+        self._read = getattr(stream, "read1", stream.read)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        found = self._first[: len(buffer)] or self._stream.read(len(buffer))
+        found = self._first[: len(buffer)] or self._read(len(buffer))
         self._first = self._first[len(buffer) :]
         buffer[: len(found)] = found
         return len(found)

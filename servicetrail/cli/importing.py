@@ -6,11 +6,13 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from io import FileIO, RawIOBase
 from pathlib import Path
+from select import select
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, TextIO
+from typing import Annotated, Any, BinaryIO, TextIO, cast
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -100,6 +102,7 @@ class Import:
         self._parked: set[str] = set()
         self._waited: Counter[str] = Counter()
         self._unreadable: list[str] = []
+        self._gathered: list[Message] = []
 
     def take_files(self, files: Sequence[str], reading: Reading, stop: Stop) -> None:
         """Take the files one after the other, until done or asked to stop; a batch is always
@@ -109,14 +112,16 @@ class Import:
             if stop:
                 return
             try:
-                with reading.opened(name) as stream:
-                    messages = messages_from(stream, label_of(name))
-                    for batch in _batches(messages, self._batch_events):
-                        self._take_batch(batch)
-                        if stop:
-                            return
+                with reading.opened(name, before_waiting=self._take_gathered) as stream:
+                    for message in messages_from(stream, label_of(name)):
+                        self._gathered.append(message)
+                        if len(self._gathered) == self._batch_events:
+                            self._take_gathered()
+                            if stop:
+                                return
             except UnreadableFile as error:
                 self._unreadable.append(str(error))
+            self._take_gathered()
 
     def finish(self) -> None:
         """See what of the parked has settled, and print the summary."""
@@ -142,7 +147,10 @@ class Import:
         refused = self._outcomes["rejected"] + self._outcomes["conflict"]
         return NOT_ALL_TAKEN if refused or self._waited.keys() - {"settled"} else 0
 
-    def _take_batch(self, batch: Sequence[Message]) -> None:
+    def _take_gathered(self) -> None:
+        batch, self._gathered = self._gathered, []
+        if not batch:
+            return
         for message, receipt in zip(batch, self._take(batch), strict=True):
             self._outcomes[receipt.outcome] += 1
             waits = receipt.outcome == "parked" or receipt.reason == "already_held"
@@ -164,10 +172,15 @@ class Reading:
         self._progress = progress
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[BinaryIO]:
-        """The file's bytes; `-` is standard input, whose length nobody knows."""
+    def opened(
+        self, name: str, before_waiting: Callable[[], None] = lambda: None
+    ) -> Iterator[BinaryIO]:
+        """The file's bytes; `-` is standard input, whose length nobody knows.
+
+        `before_waiting` is called when standard input has nothing more at the moment.
+        """
         if name == STANDARD_INPUT:
-            yield sys.stdin.buffer
+            yield cast(BinaryIO, _StandardInput(before_waiting))
             return
         with self._progress.open(name, "rb", description=label_of(name)) as stream:
             yield stream
@@ -233,21 +246,17 @@ def rejects_line(message: Message, receipt: Receipt) -> str:
     )
 
 
-def _batches(stream: Iterator[Message], size: int) -> Iterator[list[Message]]:
-    """The messages in batches; what came before an unreadable place is given before the error is
-    raised.
-    """
-    batch: list[Message] = []
-    broken: UnreadableFile | None = None
-    try:
-        for message in stream:
-            batch.append(message)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except UnreadableFile as error:
-        broken = error
-    if batch:
-        yield batch
-    if broken is not None:
-        raise broken
+class _StandardInput(RawIOBase):
+    """Standard input, which says when whoever reads on would have to wait."""
+
+    def __init__(self, before_waiting: Callable[[], None]) -> None:
+        self._before_waiting = before_waiting
+        self._bytes = FileIO(sys.stdin.fileno(), closefd=False)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if not select([self._bytes], [], [], 0)[0]:
+            self._before_waiting()
+        return self._bytes.readinto(buffer)

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_gzip_standard_input_and_avro_hold_the_same_events(
         again = command.run(*arguments, stdin=simulated if arguments[-1] == "-" else b"")
         assert again.returncode == 0, again.stdout
         assert outcomes(again.stdout)["duplicate"] == 300
+
+
+def test_what_comes_through_a_pipe_is_taken_as_it_comes(command: Command) -> None:
+    with command.started("import", "-") as process:
+        assert process.stdin is not None
+        for number in range(3):
+            process.stdin.write(json.dumps(touchpoint(number)) + "\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while command.json("status")["last_position"] != number + 1:
+                assert time.monotonic() < deadline
+        stdout, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert outcomes(stdout)["appended"] == 3
 
 
 def test_rejects_say_what_and_where_but_not_what_stood_there(command: Command) -> None:
