@@ -199,6 +199,13 @@ class Settings(BaseSettings):
             "before it fails."
         ),
     )
+    database_idle_seconds: COUNT = Field(
+        default=10,
+        description=(
+            "After how long the database ends a transaction of a program in which nothing happens: "
+            "so long at most does a program that was frozen hold up all others."
+        ),
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", description="How log lines on standard error are written."
     )

@@ -86,7 +86,14 @@ def open_system(settings: Settings) -> Iterator[System]:
         timeout = settings.database_timeout_seconds
         pool = {"pool_size": settings.database_pool_size, "max_overflow": 0}
         with (
-            closing(Datastore(url, **pool, pool_timeout=timeout)) as datastore,
+            closing(
+                Datastore(
+                    url,
+                    **pool,
+                    pool_timeout=timeout,
+                    idle_in_transaction_timeout=settings.database_idle_seconds,
+                )
+            ) as datastore,
             closing(
                 Datastore(url, **pool, pool_timeout=timeout, statement_timeout=timeout)
             ) as reads,
