@@ -22,6 +22,9 @@ BATCH = "application/cloudevents-batch+json"
 BINARY = ("application/json", "application/avro")
 ACCEPTED = (STRUCTURED, BATCH, *BINARY)
 
+# Only where elements end is looked for here: integers stay as they are written, because CPython
+# refuses to convert those of thousands of digits, and the one element would spoil the whole batch.
+_DECODER = json.JSONDecoder(parse_int=str)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _QUOTED = re.compile(r'^"(.*)"$', re.DOTALL)
 
@@ -91,7 +94,6 @@ def elements(body: bytes) -> Iterator[bytes]:
     """
     try:
         text = body.decode()
-        decoder = json.JSONDecoder()
         at = _skip(text, 0)
         if text[at : at + 1] != "[":
             raise _unreadable("a batch must be a JSON array of CloudEvents")
@@ -99,7 +101,7 @@ def elements(body: bytes) -> Iterator[bytes]:
         ended = text[at : at + 1] == "]"
         while not ended:
             start = at
-            _, at = decoder.raw_decode(text, start)
+            _, at = _DECODER.raw_decode(text, start)
             yield text[start:at].encode()
             at = _skip(text, at)
             ended = text[at : at + 1] == "]"

@@ -32,6 +32,11 @@ def refusal(body: bytes, content_type: str = BATCH) -> Problem:
     return refused.value
 
 
+def test_a_number_of_thousands_of_digits_spoils_nothing_but_its_own_element() -> None:
+    huge = b'{"data": ' + b"9" * 5_000 + b"}"
+    assert list(elements(b'[{"id": "1"}, ' + huge + b"]")) == [b'{"id": "1"}', huge]
+
+
 def test_a_structured_event_is_taken_byte_for_byte() -> None:
     body = b' {"id": "1",  "id": "2"} '
     (message,) = packed(body, "application/cloudevents+json; charset=utf-8")
