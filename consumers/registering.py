@@ -14,7 +14,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request
 
-from consumers.registry import Registry, RegistryUnavailable
+from consumers.registry import Registry
+from schemas.avro_data import RegistryUnavailable
 from schemas.catalogue import Schema, fingerprint_of_text
 
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"

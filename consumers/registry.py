@@ -11,15 +11,13 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import structlog
 from cachetools import TTLCache
 
+from schemas.avro_data import RegistryUnavailable
+
 _log = structlog.get_logger(__name__)
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _SCHEMA_NOT_FOUND = 40403
 _UNKNOWN_SECONDS = 10
 _UNKNOWN_KEPT = 1_000
-
-
-class RegistryUnavailable(Exception):
-    """The registry does not answer as it should; asking again later may help."""
 
 
 class Registry:

@@ -19,14 +19,16 @@ from ledger.intake import Intake
 from ledger.kept import Again, Moved, Parked
 from ledger.keys import Keyring
 from ledger.redriving import OPEN, Discard, Errand, Redrive, Repair
+from ledger.setting_aside import PROGRAM_FAILED, failure
 from ledger.sql import named_queries
 from ledger.steps import Step, record, steps_of
+from schemas.avro_data import RegistryUnavailable
 from schemas.message import Message
 
 STATES = (*OPEN, "settled", "redriven", "discarded")
 REDRIVABLE = ("conflict", "rejected")
 ERASED = "erased"
-PROGRAM_FAILED = "program_failed"
+REGISTRY_AWAY = "registry_away"
 BATCH = 200
 """How many inputs are redriven in one transaction, during which every other writer waits."""
 
@@ -37,6 +39,10 @@ _SQL = {
 }
 _ERASED_TEXT = (
     "the customer was erased and the key destroyed: nobody can read this input any more; discard it"
+)
+_REGISTRY_AWAY_TEXT = (
+    "the schema registry does not say what these data were written with; the input stays as it is: "
+    "redrive it when the registry answers again"
 )
 
 
@@ -92,7 +98,9 @@ class Where:
 class Redriven(NamedTuple):
     """What became of a kept input: the receipt of taking it again, as `Receipt` describes it.
 
-    An input that could not even be opened keeps its state as the outcome, with the reason `erased`.
+    An input of which that cannot be said keeps its state as the outcome, with the reason `erased`
+    (nobody can open it any more), `registry_away` (its schema cannot be looked up now) or
+    `program_failed`.
     """
 
     kept_id: int
@@ -293,7 +301,7 @@ class DeadLetters:
         """Take a repaired version of a parked, rejected or conflicting input in its place.
 
         It is received as an input of its own, by the name and time of the original where it names
-        none. Raises `InputErased`, and what `redrive` raises.
+        none. Raises `InputErased`, `RegistryUnavailable`, and what `redrive` raises.
         """
         with self._datastore.transaction() as cursor:
             [row] = _standing(cursor, [kept_id])
@@ -337,7 +345,9 @@ class DeadLetters:
     def _one_by_one(
         self, rows: Sequence[_Standing], error: Exception, *, who: str, dry_run: bool
     ) -> list[Redriven]:
-        """One input on which the program itself fails must not hold up the others."""
+        """One input on which the program itself fails, or whose schema cannot be looked up now,
+        must not hold up the others.
+        """
         if len(rows) > 1:
             return [
                 done
@@ -345,12 +355,14 @@ class DeadLetters:
                 for done in self.redrive([row.kept_id], who=who, dry_run=dry_run)
             ]
         [row] = rows
-        explanation = f"the program failed on this input ({type(error).__name__})"
+        if isinstance(error, RegistryUnavailable):
+            explanation = f"{_REGISTRY_AWAY_TEXT} ({error})"
+            return [row.redriven(row.state, REGISTRY_AWAY, explanation)]
         if not dry_run:
             step = Step(datetime.now(UTC), "redriven", row.state, PROGRAM_FAILED, who=who)
             with self._datastore.transaction() as cursor:
                 record(cursor, [(row.kept_id, step)])
-        return [row.redriven(row.state, PROGRAM_FAILED, explanation)]
+        return [row.redriven(row.state, PROGRAM_FAILED, failure(error))]
 
 
 def _standing(cursor: PgCursor, kept_ids: Sequence[int]) -> list[_Standing]:

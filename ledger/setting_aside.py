@@ -16,6 +16,11 @@ from schemas.message import Message
 PROGRAM_FAILED = "program_failed"
 
 
+def failure(error: Exception) -> str:
+    """The explanation that goes with `PROGRAM_FAILED`; it quotes nothing of the input."""
+    return f"the program failed on this input ({type(error).__name__})"
+
+
 def set_aside(
     datastore: Datastore,
     keyring: Keyring,
@@ -31,7 +36,7 @@ def set_aside(
     """
     now = datetime.now(UTC)
     source, id_ = kept.shown(message.default_source), kept.shown(message.default_id)
-    explanation = f"the program failed on this input ({type(error).__name__})"
+    explanation = failure(error)
     rejected = kept.Kept(
         message=message,
         state="rejected",

@@ -10,13 +10,17 @@ SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = b"\x00"
 
 
+class RegistryUnavailable(Exception):
+    """The registry does not answer as it should; asking again later may help."""
+
+
 class SchemaRegistry(Protocol):
     """Where the numbered schemas of the Confluent wire format are looked up."""
 
     def schema_for(self, schema_id: int) -> str | None:
         """The schema's text, or None if the registry has none of that number.
 
-        Called for every message: keep what was looked up. May raise what asking again can mend.
+        Called for every message: keep what was looked up. Raises `RegistryUnavailable`.
         """
 
 

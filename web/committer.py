@@ -14,6 +14,7 @@ import structlog
 from eventsourcing.persistence import PersistenceError
 
 from ledger.candidates import Receipt
+from schemas.avro_data import RegistryUnavailable
 from schemas.message import Message
 
 log = structlog.get_logger(__name__)
@@ -108,7 +109,10 @@ class GroupCommitter:
             for each in group:
                 each.receipts.set_exception(error)
         except Exception as error:
-            log.exception("group not committed", requests=len(group))
+            if isinstance(error, RegistryUnavailable):
+                log.warning("group not committed", error=str(error), requests=len(group))
+            else:
+                log.exception("group not committed", requests=len(group))
             if len(group) == 1:
                 group[0].receipts.set_exception(error)
                 return

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from schemas.avro_data import RegistryUnavailable
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -68,12 +70,25 @@ def database_away() -> Problem:
     )
 
 
+def registry_away() -> Problem:
+    """The schema registry does not answer now; the same request may be sent again."""
+    return Problem(
+        503,
+        "registry-away",
+        "The schema registry cannot be asked",
+        "the data name their schema by a registry's number; nothing was recorded by this request; "
+        "send it again in a while",
+        headers={"Retry-After": "5"},
+    )
+
+
 def install(app: FastAPI) -> None:
     """Tell every error of `app` as problem details."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(PersistenceError, _persistence)
+    app.add_exception_handler(RegistryUnavailable, _registry)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -89,7 +104,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         413: "The request or its only event is too large",
         415: "The content type is none that events come in",
         422: "A parameter cannot be understood",
-        503: "The database cannot be reached, or too many events wait for it",
+        503: "The database or the registry cannot be reached, or too many events wait",
     }
     return {
         status: {
@@ -149,6 +164,10 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _persistence(_request: Request, _error: Exception) -> JSONResponse:
     return answer(database_away())
+
+
+async def _registry(_request: Request, _error: Exception) -> JSONResponse:
+    return answer(registry_away())
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:

@@ -11,6 +11,7 @@ from eventsourcing.persistence import PersistenceError
 
 from ledger.keys import MasterKeyError
 from ledger.migrations import MigrationRefused, SchemaTooNew
+from schemas.avro_data import RegistryUnavailable
 from servicetrail import log
 from servicetrail.cli import (
     accounting,
@@ -122,6 +123,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), USAGE
     if isinstance(error, PersistenceError):
         return f"the database cannot be used: {str(error).splitlines()[0]}", USAGE
+    if isinstance(error, RegistryUnavailable):
+        return f"the schema registry cannot be used: {error}; try again", USAGE
     if isinstance(error, OSError):
         return f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), USAGE
     return f"{type(error).__name__}: {error} (run again with --debug to see where)", 1

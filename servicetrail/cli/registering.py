@@ -8,8 +8,8 @@ import typer
 
 import domain
 from consumers.registering import Found, Registrar, RegistrationRefused, subject_of
-from consumers.registry import RegistryUnavailable
 from questions.tables import column, number
+from schemas.avro_data import RegistryUnavailable
 from schemas.catalogue import SHIPPED, Schema
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.output import err, out, print_table, printable

@@ -9,8 +9,9 @@ from threading import Thread
 
 import pytest
 
-from consumers.registry import Registry, RegistryUnavailable
+from consumers.registry import Registry
 from schemas import codec
+from schemas.avro_data import RegistryUnavailable
 from tests.consumers.channel import Channel
 from tests.consumers.events import touchpoint
 from tests.consumers.running import Ledger, consuming

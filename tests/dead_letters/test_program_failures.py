@@ -1,5 +1,8 @@
 """An input on which the program itself fails holds up none of the others."""
 
+import pytest
+
+from schemas.avro_data import RegistryUnavailable
 from schemas.message import Message
 from tests.dead_letters.desk import Desk
 from tests.intake.door import NOON, touchpoint
@@ -10,6 +13,31 @@ class BrokenRegistry:
 
     def schema_for(self, schema_id: int) -> str | None:
         raise ZeroDivisionError(schema_id)
+
+
+class AwayRegistry:
+    """A registry that does not answer."""
+
+    def schema_for(self, schema_id: int) -> str | None:
+        raise RegistryUnavailable(f"no answer for {schema_id}")
+
+
+def test_while_the_registry_is_away_what_needs_it_stays_as_it_is(desk: Desk) -> None:
+    numbered = Message(b"\0\0\0\0\7x", "", {}, "kafka:t", "0-1", NOON, {"topic": "t"})
+    desk.upgraded(max_event_bytes=1_000).take(numbered, touchpoint("T-1", note="x" * 5_000))
+    first, second = sorted(desk.open())
+    before = desk.show(first)
+    upgraded = desk.upgraded(registry=AwayRegistry())
+
+    held, done = upgraded.redrive(first, second)
+
+    assert (held.outcome, held.reason) == ("rejected", "registry_away")
+    assert "redrive it when the registry answers again" in (held.message or "")
+    assert (done.outcome, done.position) == ("appended", 1)
+    assert desk.show(first) == before
+    with pytest.raises(RegistryUnavailable):
+        upgraded.repair(first, numbered)
+    assert desk.show(first) == before
 
 
 def test_the_others_of_a_batch_are_redriven(desk: Desk) -> None:

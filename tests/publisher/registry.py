@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 NO_SUBJECT = (HTTPStatus.NOT_FOUND, {"error_code": 40401, "message": "Subject not found."})
 NO_SCHEMA = (HTTPStatus.NOT_FOUND, {"error_code": 40403, "message": "Schema not found"})
+UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, {"error_code": 40101, "message": "Unauthorized"})
 Answer = tuple[HTTPStatus, dict[str, Any]]
 
 
@@ -22,15 +23,22 @@ class RegistryServer:
         self.subjects: dict[str, list[str]] = {}
         self.texts: list[str] = []
         self.registrations = 0
+        self.credentials: str | None = None
+        """What must stand in the header Authorization, if anything must."""
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._answer(registry.get(self.path))
+                self._answer(self._refused() or registry.get(self.path))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                self._answer(registry.post(unquote(self.path), json.loads(body)["schema"]))
+                text = json.loads(body)["schema"]
+                self._answer(self._refused() or registry.post(unquote(self.path), text))
+
+            def _refused(self) -> Answer | None:
+                asked = self.headers["Authorization"]
+                return None if registry.credentials in (None, asked) else UNAUTHORIZED
 
             def _answer(self, answer: Answer) -> None:
                 body = json.dumps(answer[1]).encode()

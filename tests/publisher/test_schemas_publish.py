@@ -1,6 +1,7 @@
 """`servicetrail schemas publish`: all schemas under their names, all or none, again and again."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def test_what_is_registered_is_what_the_intake_reads_by_number(
     body = b"\0" + number.to_bytes(4, "big") + codec.encode("touchpoint.recorded.v1", CALL)
     message = Message(body, "application/avro", ATTRIBUTES, "kafka:t", "0-1", NOW)
     assert read(message, now=NOW, registry=Registry(registry.url)).data["channel"] == "phone"
+
+
+def test_a_registry_that_asks_who_we_are_is_told(
+    command: Command, registry: RegistryServer
+) -> None:
+    registry.credentials = "Basic " + b64encode(b"team:s3cret").decode()
+    refused = command.run("schemas", "publish")
+    assert (refused.returncode, registry.registrations) == (2, 0)
+    assert "401" in refused.stderr
+    command.environment["SERVICETRAIL_SCHEMA_REGISTRY_USER"] = "team"
+    command.environment["SERVICETRAIL_SCHEMA_REGISTRY_PASSWORD"] = "s3cret"
+    assert command.run("schemas", "publish").returncode == 0
+    assert registry.registrations == len(PUBLISHED)
 
 
 def test_where_one_is_incompatible_none_is_registered(
