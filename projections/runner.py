@@ -78,6 +78,9 @@ class Runner:
         self._on_progress = on_progress
         self._stopping = threading.Event()
         self._wakeups: Wakeups | None = None
+        self.failure: str | None = None
+        """The kind of error because of which `run` tries the same again and again; None if all is
+        well."""
 
     @retry_on_loss
     def prepare(self) -> None:
@@ -187,6 +190,7 @@ class Runner:
                     prepared = True
                 self._follow()
             except _LOST as error:
+                self.failure = type(error.__cause__ or error).__name__
                 _log.warning("projector_lost_database", error=str(error))
                 self._stopping.wait(_SECONDS_BETWEEN_ATTEMPTS)
 
@@ -194,6 +198,7 @@ class Runner:
         with Wakeups(self._datastore) as self._wakeups:
             while not self._stopping.is_set():
                 events = self.step()
+                self.failure = None
                 if not events:
                     self._wakeups.wait(_SECONDS_BETWEEN_LOOKS)
                 elif events < _FEW_EVENTS:

@@ -144,6 +144,15 @@ class Consumption:
         """What the consumer is doing."""
         return State.STOPPED if self._ended.is_set() else self._consumer.state
 
+    @property
+    def why(self) -> str | None:
+        """Why it gave up, in words that quote no record; None while it works."""
+        if not self._ended.is_set() or self.error is None:
+            return None
+        if isinstance(self.error, TooManyRejected | ConsumerFailed):
+            return str(self.error)
+        return f"consuming stopped: {type(self.error).__name__}; see the log"
+
     def lags(self) -> dict[tuple[str, int], int]:
         """Records behind the end of the log, by topic and partition, of the partitions read
         here.

@@ -11,11 +11,14 @@ from contextlib import closing, contextmanager
 import structlog
 import uvicorn
 
+from projections.runner import ReadModelReplaced, Runner
+from servicetrail.consuming import Consumption
 from servicetrail.metrics import Metrics, counting
 from servicetrail.settings import Settings
 from servicetrail.system import System
 from web.app import create_app
 from web.committer import GroupCommitter
+from web.health import ProjectorState, Working
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +64,16 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 def serve(
     system: System,
     listener: socket.socket,
-    projector: threading.Thread,
+    projector: Projector,
     started: Callable[[str], None],
     metrics: Metrics,
+    consumption: Consumption | None = None,
 ) -> None:
     """Answer HTTP until SIGINT or SIGTERM, then finish the requests in flight and everything they
     queued.
 
-    `started` is called with the address once requests are answered.
+    `started` is called with the address once requests are answered. `/health` tells what
+    `projector` and `consumption` are doing.
     """
     settings = system.settings
     with closing(
@@ -83,7 +88,7 @@ def serve(
                 committer=committer,
                 reads=system.reads,
                 dead_letters=system.dead_letters(),
-                projector_runs=projector.is_alive,
+                working=lambda: working(projector, consumption),
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,
                 max_request_events=settings.max_request_events,
@@ -101,26 +106,69 @@ def serve(
             log.info("stopping")
 
 
-@contextmanager
-def projecting(system: System, metrics: Metrics) -> Iterator[threading.Thread]:
-    """Keep the read models up to date in a thread; at the end, finish the batch in hand."""
-    runner = system.runner(metrics.projected)
-    # Questions may come as soon as HTTP is up: their tables must be there by then.
-    runner.prepare()
+class Projector:
+    """Keeps the read models up to date, in a thread of its own."""
 
-    def run() -> None:
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="projector")
+
+    def start(self) -> None:
+        """Begin."""
+        # Questions may come as soon as HTTP is up: their tables must be there by then.
+        self._runner.prepare()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand."""
+        self._runner.stop()
+        self._thread.join()
+
+    @property
+    def state(self) -> ProjectorState:
+        """Whether it does its work."""
+        if not self._thread.is_alive():
+            return "stopped"
+        return "failing" if self._runner.failure else "running"
+
+    @property
+    def why(self) -> str | None:
+        """Why it does not, in words that quote no event; None if it does."""
+        if self.state == "stopped":
+            error = self._error
+            told = str(error) if isinstance(error, ReadModelReplaced) else type(error).__name__
+            return f"the projector stopped: {told}; see the log, and start the program again"
+        failure = self._runner.failure
+        return failure and f"the projector does not get on: {failure}; see the log; it tries again"
+
+    def _run(self) -> None:
         try:
-            runner.run()
-        except Exception:
+            self._runner.run()
+        except Exception as error:
             log.exception("projector stopped")
+            self._error = error
 
-    thread = threading.Thread(target=run, name="projector")
-    thread.start()
+
+def working(projector: Projector, consumption: Consumption | None) -> Working:
+    """What both are doing, and why they are not."""
+    told = (projector.why, None if consumption is None else consumption.why)
+    return Working(
+        projector=projector.state,
+        consumer=None if consumption is None else consumption.state.value,
+        why=tuple(each for each in told if each is not None),
+    )
+
+
+@contextmanager
+def projecting(system: System, metrics: Metrics) -> Iterator[Projector]:
+    """Keep the read models up to date until the end of the block."""
+    projector = Projector(system.runner(metrics.projected))
+    projector.start()
     try:
-        yield thread
+        yield projector
     finally:
-        runner.stop()
-        thread.join()
+        projector.stop()
 
 
 def address_of(listener: socket.socket) -> str:

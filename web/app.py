@@ -31,7 +31,7 @@ def create_app(
     committer: GroupCommitter,
     reads: Datastore,
     dead_letters: DeadLetters,
-    projector_runs: Callable[[], bool],
+    working: Callable[[], health.Working],
     access_token: str | None,
     max_request_bytes: int,
     max_request_events: int,
@@ -40,7 +40,7 @@ def create_app(
     """The application. Events go to `committer`, answers come from `reads`, and `dead_letters` is
     what can be done about inputs that were not taken; all belong to the caller.
 
-    `projector_runs` tells whether the read models are being kept up to date. With an
+    `working` tells what projector and consumer are doing. With an
     `access_token`, everything but `/health` asks for it. With `metrics`, requests are measured
     there, and `/metrics` shows all that stands in it.
     """
@@ -58,7 +58,7 @@ def create_app(
     app.include_router(
         dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
     )
-    app.include_router(health.router(reads, projector_runs))
+    app.include_router(health.router(reads, working))
     problems.install(app)
     app.add_middleware(RequestLog)
     if access_token is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple, TypeAlias
 
 from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter
@@ -18,13 +18,35 @@ from projections.answers import answer, snapshot
 from projections.registry import read_models
 from web.problems import documented
 
+ProjectorState: TypeAlias = Literal["running", "failing", "stopped"]
+ConsumerState: TypeAlias = Literal["joining", "reading", "waiting", "stopped"]
+
+
+class Working(NamedTuple):
+    """What the parts of the program are doing that nobody asks for.
+
+    `consumer` is None where nothing is consumed. `why` has a sentence for each part that does not
+    work, made for everybody's eyes.
+    """
+
+    projector: ProjectorState = "running"
+    consumer: ConsumerState | None = None
+    why: tuple[str, ...] = ()
+
 
 class Health(BaseModel):
     """Whether the program can do its work now."""
 
     status: Literal["up", "down"]
     database: Literal["up", "down"]
-    projector: Literal["running", "stopped"]
+    projector: ProjectorState = Field(
+        description="Failing: it tries the same batch again and again, as with a full disk"
+    )
+    consumer: ConsumerState | None = Field(
+        description="Joining: the brokers are away, or share out the partitions; waiting: for the "
+        "database or the schema registry; null where Kafka is not consumed"
+    )
+    why: list[str] = Field(description="What does not work, in words")
     last_position: int | None = Field(description="Of the last event in the ledger")
     position: int | None = Field(description="Up to which the read models hold every event")
     behind: int | None = Field(description="How many events the read models lack")
@@ -72,7 +94,7 @@ def standing(reads: Datastore) -> Status:
     )
 
 
-def router(reads: Datastore, projector_runs: Callable[[], bool]) -> APIRouter:
+def router(reads: Datastore, working: Callable[[], Working]) -> APIRouter:
     """The routes for those who keep the program running."""
     routes = APIRouter(tags=["operation"])
 
@@ -96,11 +118,15 @@ def router(reads: Datastore, projector_runs: Callable[[], bool]) -> APIRouter:
             database, position, last = False, None, None
         else:
             database = True
-        runs = projector_runs()
+        works = working()
+        down = works.projector != "running" or works.consumer == "stopped" or not database
+        why = works.why if database else ("the database cannot be asked", *works.why)
         health = Health(
-            status="up" if database and runs else "down",
+            status="down" if down else "up",
             database="up" if database else "down",
-            projector="running" if runs else "stopped",
+            projector=works.projector,
+            consumer=works.consumer,
+            why=list(why),
             last_position=last,
             position=position,
             behind=None if last is None or position is None else last - position,

@@ -78,6 +78,7 @@ def up_command(
                 projector,
                 lambda at: out.print(f"Servicetrail is up at {at}"),
                 metrics,
+                consumption,
             )
     except KeyboardInterrupt:
         out.print("Stopped before everything was up")

@@ -145,6 +145,23 @@ def test_up_consumes_as_well(command: Command, broker: LocalBroker) -> None:
         assert stopped(process, signal.SIGTERM)[0] == 0
 
 
+def test_health_tells_of_a_consumer_that_gave_up(command: Command, broker: LocalBroker) -> None:
+    command.environment |= {
+        "SERVICETRAIL_MAX_REJECTED_WINDOW": "20",
+        "SERVICETRAIL_ACCESS_TOKEN": "a-token-of-some-length",
+    }
+    with up(command, "--create-topics", "--partitions", "1") as (process, client):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while client.get("/health").json()["consumer"] != "reading":
+            assert time.monotonic() < deadline
+        publish(command, [touchpoint(number, direction="sideways") for number in range(40)])
+        while (answer := client.get("/health")).status_code == 200:
+            assert time.monotonic() < deadline
+        assert (answer.status_code, answer.json()["consumer"]) == (503, "stopped")
+        assert "were rejected, more than 50%" in answer.json()["why"][0]
+        assert stopped(process, signal.SIGTERM)[0] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [

@@ -7,9 +7,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
+import psycopg2
 import pytest
 
 from servicetrail.serving import listening
@@ -50,6 +51,23 @@ def test_an_event_posted_is_in_the_figures_within_a_moment(command: Command) -> 
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not client.get("/customers/C-1/timeline").json()["rows"]:
             assert time.monotonic() < deadline
+        assert stopped(process, signal.SIGTERM)[0] == 0
+
+
+def test_a_projector_that_stopped_is_told_with_its_reason(command: Command) -> None:
+    with up(command) as (process, client):
+        url = command.environment["SERVICETRAIL_DATABASE_URL"]
+        with closing(psycopg2.connect(url)) as owner, owner, owner.cursor() as cursor:
+            cursor.execute("UPDATE read.position SET version = 'of another program'")
+        assert post(client, 1) == "appended"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (answer := client.get("/health")).status_code == 200:
+            assert time.monotonic() < deadline
+        health = answer.json()
+        assert (answer.status_code, health["status"], health["projector"]) == (
+            503, "down", "stopped",
+        )  # fmt: skip
+        assert "of another program" in health["why"][0]
         assert stopped(process, signal.SIGTERM)[0] == 0
 
 

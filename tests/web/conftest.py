@@ -16,6 +16,7 @@ from servicetrail.serving import address_of, listening
 from servicetrail.settings import Settings
 from web.app import create_app
 from web.committer import GroupCommitter
+from web.health import Working
 
 PATIENCE_SECONDS = 30
 
@@ -53,7 +54,7 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
             committer=committer,
             reads=datastore,
             dead_letters=DeadLetters(datastore, keyring, intake),
-            projector_runs=lambda: True,
+            working=Working,
             access_token=access_token,
             max_request_bytes=3_000_000,
             max_request_events=1_000,
