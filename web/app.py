@@ -16,6 +16,7 @@ from web import events, health, problems, reading
 from web import metrics as metrics_route
 from web.access import BearerToken
 from web.committer import GroupCommitter
+from web.limits import RequestLimit
 from web.logging import RequestLog
 from web.metrics import RequestMetrics
 
@@ -51,15 +52,14 @@ def create_app(
         docs_url=None,  # the pages that FastAPI offers load scripts from elsewhere
         redoc_url=None,
     )
-    app.include_router(
-        events.router(committer, max_bytes=max_request_bytes, max_events=max_request_events)
-    )
+    app.include_router(events.router(committer, max_events=max_request_events))
     app.include_router(reading.router(reads))
     app.include_router(
         dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
     )
     app.include_router(health.router(reads, working))
     problems.install(app)
+    app.add_middleware(RequestLimit, max_bytes=max_request_bytes)
     app.add_middleware(RequestLog)
     if access_token is not None:
         app.add_middleware(BearerToken, token=access_token)

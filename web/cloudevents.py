@@ -15,6 +15,7 @@ from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from schemas.message import Message
+from web.limits import too_large
 from web.problems import Problem
 
 STRUCTURED = "application/cloudevents+json"
@@ -62,11 +63,6 @@ def messages(
         "The content type is none that events come in",
         f"Content-Type must be one of {', '.join(ACCEPTED)}",
     )
-
-
-def too_large(detail: str) -> Problem:
-    """The request brings more than may come at once."""
-    return Problem(413, "too-large", "The request is too large", detail)
 
 
 def attributes(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ledger.datastore import Datastore, PgCursor
@@ -36,12 +36,12 @@ from projections.answers import (
     page,
     snapshot,
 )
-from questions.answers import plain
 from questions.parameters import identifier, instant
 from questions.question import ListAnswer
 from schemas.message import Message
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
 from web.problems import Problem, bad_parameter, documented
+from web.responses import CSV_TOO, response
 
 _LIST, _REDRIVE = "dead-letters", "dead-letters/redrive"
 
@@ -213,24 +213,25 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
         "/dead-letters",
         summary="What was not taken, and why",
         response_model=ListAnswer[DeadLetterRow],
-        responses=documented(422, 503),
+        responses={200: CSV_TOO, **documented(422, 503)},
     )
-    def get_list(asked: Annotated[ListParameters, Query()]) -> JSONResponse:
+    def get_list(request: Request, asked: Annotated[ListParameters, Query()]) -> Response:
         where = asked.where(asked.state, asked.position)
         with _told():
-            return _response(listing(reads, where, limit=asked.limit, token=asked.cursor))
+            told = listing(reads, where, limit=asked.limit, token=asked.cursor)
+        return response(request, told, DeadLetterRow)
 
     @routes.get(
         "/dead-letters/{kept_id}",
         summary="One input, and everything that happened to it",
         response_model=ListAnswer[DeadLetter],
-        responses=documented(403, 404, 410, 422, 503),
+        responses={200: CSV_TOO, **documented(403, 404, 410, 422, 503)},
     )
     def get_one(
         request: Request,
         kept_id: Annotated[KeptId, Path()],
         asked: Annotated[ShowParameters, Query()],
-    ) -> JSONResponse:
+    ) -> Response:
         if asked.reveal and not may_reveal:
             raise Problem(
                 403,
@@ -243,7 +244,7 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             told = one(reads, dead_letters.keyring, kept_id)
         if message is not None:
             told.rows[0]["revealed"] = revealed(message)
-        return _response(told)
+        return response(request, told, DeadLetter)
 
     @routes.post(
         "/dead-letters/redrive",
@@ -254,16 +255,16 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             "takes a repaired version of one (of a parked one too). Go on with `next` as `cursor`."
         ),
         response_model=ListAnswer[RedrivenRow],
-        responses=documented(404, 409, 410, 422, 503),
+        responses={200: CSV_TOO, **documented(404, 409, 410, 413, 422, 503)},
     )
-    def post_redrive(request: Request, asked: RedriveRequest) -> JSONResponse:
+    def post_redrive(request: Request, asked: RedriveRequest) -> Response:
         who = asked.by or _who(request)
         with _told():
             if asked.repair is not None and asked.ids is not None:
                 done = dead_letters.repair(
                     asked.ids[0], asked.repair, who=who, dry_run=asked.dry_run
                 )
-                return _response(answered(reads, [done._asdict()]))
+                return response(request, answered(reads, [done._asdict()]), RedrivenRow)
             wanted = page(_REDRIVE, asked.limit, datetime.now(UTC), asked.cursor)
             after = 0 if wanted.after is None else _kept_id(wanted.after)
             # One more than is taken tells whether there is a next page.
@@ -274,7 +275,8 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             taken = dead_letters.redrive(kept_ids[: asked.limit], who=who, dry_run=asked.dry_run)
             ids = [{"kept_id": kept_id} for kept_id in kept_ids]
             _, next_ = cut(_REDRIVE, wanted, ids, ["kept_id"])
-            return _response(answered(reads, [each._asdict() for each in taken], next_))
+            told = answered(reads, [each._asdict() for each in taken], next_)
+        return response(request, told, RedrivenRow)
 
     @routes.post(
         "/dead-letters/discard",
@@ -284,15 +286,15 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             "waited behind them goes on."
         ),
         response_model=ListAnswer[DiscardedRow],
-        responses=documented(404, 409, 422, 503),
+        responses={200: CSV_TOO, **documented(404, 409, 413, 422, 503)},
     )
-    def post_discard(request: Request, asked: DiscardRequest) -> JSONResponse:
+    def post_discard(request: Request, asked: DiscardRequest) -> Response:
         with _told():
             found = dead_letters.matching(asked.where(asked.state), among=OPEN, limit=LARGEST_PAGE)
             kept_ids = next(found, [])
             dead_letters.discard(kept_ids, who=asked.by or _who(request), reason=asked.because)
             rows = [{"kept_id": kept_id, "state": "discarded"} for kept_id in kept_ids]
-            return _response(answered(reads, rows))
+            return response(request, answered(reads, rows), DiscardedRow)
 
     return routes
 
@@ -324,10 +326,6 @@ def _answer(
 ) -> Answer:
     position, known_at = head(cursor)
     return Answer(position, as_of, known_at, METRIC_VERSION, rows, next_)
-
-
-def _response(told: Answer) -> JSONResponse:
-    return JSONResponse(plain(told))
 
 
 def _who(request: Request) -> str:

@@ -68,7 +68,7 @@ class Receipts(BaseModel):
     receipts: list[ReceiptOut] = Field(examples=[[_EXAMPLE_RECEIPT]])
 
 
-def router(committer: GroupCommitter, *, max_bytes: int, max_events: int) -> APIRouter:
+def router(committer: GroupCommitter, *, max_events: int) -> APIRouter:
     """The route by which events come in."""
     routes = APIRouter(tags=["events"])
 
@@ -91,7 +91,7 @@ def router(committer: GroupCommitter, *, max_bytes: int, max_events: int) -> API
         openapi_extra={"requestBody": _REQUEST_BODY},
     )
     async def post_events(request: Request) -> JSONResponse:
-        body = await _read(request, max_bytes)
+        body = await request.body()
         messages = await run_in_threadpool(
             cloudevents.messages,
             body,
@@ -117,20 +117,6 @@ def router(committer: GroupCommitter, *, max_bytes: int, max_events: int) -> API
         return _answer(answered)
 
     return routes
-
-
-async def _read(request: Request, max_bytes: int) -> bytes:
-    """The request's body; raises Problem as soon as it is known to be larger than `max_bytes`."""
-    too_large = cloudevents.too_large(f"a request may have at most {max_bytes:,} bytes")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise too_large
-    return bytes(body)
 
 
 def _answer(receipts: Sequence[Receipt]) -> JSONResponse:

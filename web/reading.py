@@ -6,15 +6,16 @@ from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from ledger.datastore import Datastore
 from projections.answers import WrongParameter, snapshot
-from questions.answers import csv_text, plain
 from questions.parameters import AsOf, Identifier
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
+from schemas.codec import instant_text
 from web.problems import Problem, bad_parameter, documented
+from web.responses import CSV_TOO, media_type, response
 from web.validators import has_already, tag_of
 
 
@@ -52,7 +53,7 @@ def _add(routes: APIRouter, reads: Datastore, question: Question[Any]) -> None:
         description=question.details,
         response_model=ListAnswer[question.row],  # type: ignore[name-defined]  # a class at run time
         responses={
-            200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+            200: CSV_TOO,
             304: {"description": "Unchanged since the answer whose ETag If-None-Match names"},
             **documented(422, 503, *([404] if question.thing else [])),
         },
@@ -65,34 +66,22 @@ def _answered(
     """The answer as JSON, or as CSV for those who accept nothing but that; or that it is the one
     which the client has.
     """
-    accepted = request.headers.get("accept", "")
-    wants_csv = "text/csv" in accepted and "application/json" not in accepted
     try:
         with snapshot(reads) as cursor:
-            tag = tag_of(cursor, request, asked, "text/csv" if wants_csv else "application/json")
+            tag = tag_of(cursor, request, asked, media_type(request))
             headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
             if has_already(request, tag):
                 return Response(status_code=304, headers=headers)
             told = question.ask(cursor, *subject, asked)
     except WrongParameter as error:
         raise bad_parameter(error.parameter, str(error)) from None
-    answer = plain(told)
     if question.thing is not None and not told.rows:
         raise Problem(
             404,
             f"no-such-{question.thing}",
             f"There is no such {question.thing}",
-            f"there is no {question.thing} of this id as of {answer['as_of']}, as far as the "
-            f"events up to position {told.position} say",
+            f"there is no {question.thing} of this id as of {instant_text(told.as_of)}, as far as "
+            f"the events up to position {told.position} say",
             position=told.position,
         )
-    if not wants_csv:
-        return JSONResponse(answer, headers=headers)
-    headers |= {
-        "Servicetrail-Position": str(answer["position"]),
-        "Servicetrail-As-Of": answer["as_of"],
-    }
-    if answer["next"]:
-        headers["Servicetrail-Next"] = answer["next"]
-    text = csv_text(answer["rows"], question.row.model_fields)
-    return Response(text, media_type="text/csv", headers=headers)
+    return response(request, told, question.row, headers)

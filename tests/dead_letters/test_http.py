@@ -1,5 +1,6 @@
 """Dead letters over HTTP, on a real socket."""
 
+import csv
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -59,6 +60,29 @@ def test_the_list_shows_why_and_not_what(api: Api) -> None:
     assert [row["state"] for row in rows(response)] == ["parked", "parked", "rejected"]
     assert "Lovelace" not in response.text
     assert response.json()["position"] == 1
+
+
+def test_lists_come_as_csv_to_those_who_ask_for_it(api: Api) -> None:
+    csv_too = {"Accept": "text/csv"}
+    response = api.client.get("/dead-letters", params={"limit": 2}, headers=csv_too)
+    assert response.headers["content-type"].startswith("text/csv")
+    names, *lines = csv.reader(response.text.splitlines())
+    assert names == [*DeadLetterRow.model_fields]
+    assert [line[0] for line in lines] == ["3", "2"]
+    assert response.headers["Servicetrail-Position"] == "1"
+    assert open_ids(api, cursor=response.headers["Servicetrail-Next"]) == [1]
+    redrive = {"ids": [1], "dry_run": True}
+    done = api.client.post("/dead-letters/redrive", json=redrive, headers=csv_too)
+    assert done.text.splitlines()[0] == ",".join(RedrivenRow.model_fields)
+
+
+@pytest.mark.parametrize("action", ["redrive", "discard"])
+def test_a_request_may_be_only_so_large(api: Api, action: str) -> None:
+    body = b'{"ids": [1], "because": "' + b"x" * 3_000_000 + b'"}'
+    for content in (body, iter([body])):  # with its length announced, and in chunks
+        response = api.client.post(f"/dead-letters/{action}", content=content)
+        assert problem(response) == (413, "too-large")
+    assert open_ids(api) == [3, 2, 1]
 
 
 def test_filters_and_pages(api: Api) -> None:
