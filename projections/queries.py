@@ -10,16 +10,25 @@ from projections.complaints.queries import complaint, complaints
 from projections.conversations.fold import METRICS
 from projections.conversations.queries import (
     DIMENSIONS,
-    UnknownDimension,
     UnknownMetric,
     response_times,
     waiting,
 )
-from projections.promises.queries import VERDICTS, UnknownVerdict, promises
+from projections.grouping import UnknownDimension
+from projections.promises.queries import (
+    FINDINGS,
+    VERDICTS,
+    UnknownFinding,
+    UnknownVerdict,
+    promise,
+    promise_quality,
+    promises,
+)
 from projections.timeline.queries import timeline
 
 __all__ = [
     "DIMENSIONS",
+    "FINDINGS",
     "LARGEST_PAGE",
     "METRICS",
     "METRIC_VERSION",
@@ -27,11 +36,14 @@ __all__ = [
     "Answer",
     "BadToken",
     "UnknownDimension",
+    "UnknownFinding",
     "UnknownMetric",
     "UnknownVerdict",
     "channels",
     "complaint",
     "complaints",
+    "promise",
+    "promise_quality",
     "promises",
     "response_times",
     "snapshot",

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
+from projections import grouping
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
 from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
 from projections.conversations.targets import targets
+from projections.grouping import Dimensions
 from projections.survival import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 
 # An answered wait belongs to who answered it, one still open to who was asked.
-_DIMENSIONS = {
+_DIMENSIONS: Dimensions = {
     "channel": ("channel", "channel"),
     "topic": ("topic", "topic"),
     "team": (
@@ -39,12 +41,6 @@ class UnknownMetric(WrongParameter):
     """Response times have no such metric."""
 
     parameter = "metric"
-
-
-class UnknownDimension(WrongParameter):
-    """Response times cannot be grouped by that."""
-
-    parameter = "by"
 
 
 def response_times(
@@ -71,8 +67,7 @@ def response_times(
     Raises UnknownMetric and UnknownDimension.
     """
     _check_metric(metric)
-    if not by or len(set(by)) < len(by) or not set(by) <= _DIMENSIONS.keys():
-        raise UnknownDimension(f"group by one or more of {', '.join(DIMENSIONS)}, each once")
+    grouping.check(by, _DIMENSIONS)
     parameters = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
     cursor.execute(_SQL["first_wait"], parameters)
     (first,) = cursor.fetchone() or (None,)
@@ -84,16 +79,9 @@ def response_times(
 
 @cache
 def _response_times(by: tuple[str, ...]) -> str:
-    columns = [_DIMENSIONS[dimension] for dimension in by]
-    names = [name for name, _ in columns]
-    return (
-        _SQL["response_times"]
-        .replace("{kaplan_meier}", kaplan_meier(names, measured="waits"))
-        .replace("{dimensions}", ", ".join(f"{term} AS {name}" for name, term in columns))
-        .replace("{names}", ", ".join(names))
-        .replace("{shown}", ", ".join(f"figures.{name}" for name in names))
-        .replace("{found}", ", ".join(f"km.{name}" for name in names))
-    )
+    survival = kaplan_meier(grouping.columns(by, _DIMENSIONS), measured="waits")
+    statement = _SQL["response_times"].replace("{kaplan_meier}", survival)
+    return grouping.filled(statement, by, _DIMENSIONS)
 
 
 def waiting(

@@ -5,7 +5,7 @@ one begins only where what is said changes otherwise than by time passing: a due
 settlement undone by a better one. That way the verdict as of any instant is one comparison.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple, cast
 
@@ -16,6 +16,9 @@ REVISED = "promise.revised.v1"
 KEPT = "promise.kept.v1"
 BROKEN = "promise.broken.v1"
 WITHDRAWN = "promise.withdrawn.v1"
+
+SIDES = ("industry_standard", "competitor", "customer_need", "internal_resources")
+"""What a promise is to be weighed against before it is made."""
 
 
 class PromiseFact(NamedTuple):
@@ -39,6 +42,11 @@ class PromiseFact(NamedTuple):
     promised_value: str | None
     observed_value: str | None
     complaint_id: str | None
+    industry_standard: str | None
+    competitor: str | None
+    customer_need: str | None
+    internal_resources: str | None
+    differentiator: str | None
 
 
 class Promise(NamedTuple):
@@ -65,29 +73,54 @@ class Promise(NamedTuple):
     promised_value: str | None
     observed_value: str | None
     complaint_id: str | None
+    industry_standard: str | None
+    competitor: str | None
+    customer_need: str | None
+    internal_resources: str | None
+    differentiator: str | None
 
 
 def fold(facts: Iterable[PromiseFact]) -> list[Promise]:
     """The rows of one promise; none while only later events of it are known."""
-    ordered = sorted(facts, key=canonical)
-    made = next((fact for fact in ordered if fact.type == MADE), None)
-    if made is None:
-        return []
-    rows = [_as_made(made)]
-    for fact in ordered:
-        held = rows[-1]
-        changed = _told(held, fact)
-        if changed is None:
+    rows: list[Promise] = []
+    for fact, changed in _story(facts):
+        if not rows:
+            rows = [changed]
             continue
         # A promise that nothing settled yet reads "open until settled_at" by itself: no new row for
         # that.
-        at = max(fact.occurred_at, made.occurred_at)
+        held = rows[-1]
         if held.verdict is None and changed.due_at == held.due_at:
-            rows[-1] = changed
+            rows[-1] = changed._replace(visible_from=held.visible_from)
         else:
+            at = max(fact.occurred_at, held.made_at)
             rows[-1] = held._replace(visible_to=at)
             rows.append(changed._replace(visible_from=at))
     return [row for row in rows if row.visible_from < row.visible_to]
+
+
+def counting(facts: Iterable[PromiseFact]) -> set[str]:
+    """The ids of the facts that made the promise, moved its due time or settled it.
+
+    Every other fact is on record and changes nothing: a due time moved without consent or too late,
+    kept a second time, withdrawn when it was overdue.
+    """
+    return {fact.event_id for fact, _ in _story(facts)}
+
+
+def _story(facts: Iterable[PromiseFact]) -> Iterator[tuple[PromiseFact, Promise]]:
+    """The facts that count, in order, each with what the promise is after it."""
+    ordered = sorted(facts, key=canonical)
+    made = next((fact for fact in ordered if fact.type == MADE), None)
+    if made is None:
+        return
+    held = _as_made(made)
+    yield made, held
+    for fact in ordered:
+        changed = _told(held, fact)
+        if changed is not None:
+            yield fact, changed
+            held = changed
 
 
 def canonical(fact: PromiseFact) -> tuple[datetime, int, str]:
@@ -118,6 +151,11 @@ def _as_made(made: PromiseFact) -> Promise:
         made.promised_value,
         None,
         made.complaint_id,
+        made.industry_standard,
+        made.competitor,
+        made.customer_need,
+        made.internal_resources,
+        made.differentiator,
     )
 
 

@@ -9,6 +9,7 @@ from projections.promises.fold import (
     KEPT,
     MADE,
     REVISED,
+    SIDES,
     WITHDRAWN,
     Promise,
     PromiseFact,
@@ -23,6 +24,8 @@ IGNORES = types_of(
 
 def _fact_of(event: RecordedEvent) -> PromiseFact:
     field = event.data.get
+    weighing = field("weighing") or {}
+    standard, competitor, need, resources = map(weighing.get, SIDES)
     return PromiseFact(
         event.event_id,
         event.data["promise_id"],
@@ -42,6 +45,11 @@ def _fact_of(event: RecordedEvent) -> PromiseFact:
         field("promised_value"),
         field("observed_value"),
         field("complaint_id"),
+        standard and standard["verdict"],
+        competitor and competitor["verdict"],
+        need and need["verdict"],
+        resources and resources["verdict"],
+        field("differentiator"),
     )
 
 
@@ -56,7 +64,7 @@ _FACTS = FactsOfThings(
 
 PROMISES = ReadModel(
     name="promises",
-    version="1",
+    version="2",
     tables=("promise_facts", "promises"),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,
