@@ -6,6 +6,7 @@ an aware instant after which nothing counts.
 
 from projections.answers import LARGEST_PAGE, METRIC_VERSION, Answer, BadToken, snapshot, standing
 from projections.channels.queries import channels
+from projections.complaints.quality import complaint_quality
 from projections.complaints.queries import complaint, complaints
 from projections.conversations.fold import METRICS
 from projections.conversations.queries import (
@@ -41,6 +42,7 @@ __all__ = [
     "UnknownVerdict",
     "channels",
     "complaint",
+    "complaint_quality",
     "complaints",
     "promise",
     "promise_quality",

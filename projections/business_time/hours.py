@@ -7,7 +7,7 @@ where it is put back, the hour that comes twice belongs to the shifts that cover
 hours long (a shift that begins or ends within it does so when the clock shows that time first).
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -59,6 +59,21 @@ class Hours(NamedTuple):
         if start.timestamp() < self.known_from:
             return None
         return self._until(end.timestamp()) - self._until(start.timestamp())
+
+    def after(self, start: datetime, seconds: float) -> datetime | None:
+        """The first instant at which so many business seconds have passed since `start`.
+
+        None if no version was in force at its beginning, or the hours worked out end before.
+        """
+        if start.timestamp() < self.known_from or not self.opens:
+            return None
+        if seconds <= 0:
+            return start
+        wanted = self._until(start.timestamp()) + seconds
+        # The shift before whose beginning less was worked than is wanted; it ends there or later.
+        shift = bisect_left(self.worked, wanted) - 1
+        at = self.opens[shift] + wanted - self.worked[shift]
+        return datetime.fromtimestamp(at, UTC) if at <= self.closes[shift] else None
 
     def _until(self, at: float) -> float:
         last = bisect_right(self.opens, at) - 1

@@ -67,7 +67,7 @@ _STEPS = FactsOfThings(
 
 COMPLAINTS = ReadModel(
     name="complaints",
-    version="1",
+    version="2",
     tables=("complaint_steps", "complaints"),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,

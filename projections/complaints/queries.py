@@ -1,6 +1,5 @@
 """Answers what happened to complaints."""
 
-from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +8,10 @@ from typing import Any
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page, window
-from projections.complaints.fold import Step
-from projections.complaints.judging import judge
-from projections.policies.book import RuleBook, rule_book
+from projections.complaints.case import Ruling
+from projections.complaints.reading import READ_MODELS, judged
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
-_TO_JUDGE = _SQL["to_judge"].replace("{columns}", ", ".join(Step._fields))
-_READ_MODELS = ("complaints", "policies", "customers")
 
 
 def complaints(
@@ -37,9 +33,10 @@ def complaints(
     `customer_id`, `channel`, `severity`, `topic`, `product`, `team`, `department`, `raised_at`,
     `closed_at` and `outcome` (of the closing that stands; null while open), `first_closed_at`,
     `reopened_at` (last), `reopened` (how often), `steps` (event type → how many), `last_step_at`,
-    `verdict` (conforming, deviating or open), `fitness` (satisfied rules of those satisfied or
-    violated; null if there is none), `rules` (name → `state` and `events`, the ids of those that
-    decide it).
+    `tier` (the customer's when it was raised), `verdict` (conforming, deviating or open), `fitness`
+    (satisfied rules of those satisfied or violated; null if there is none), `rules` (name → `state`
+    and `events`, the ids of those that decide it), `verified` (alike: whether the prevention has
+    worked; it has no part in verdict and fitness).
 
     Raises ValueError for a limit outside 1 to 1,000, and BadToken.
     """
@@ -58,7 +55,7 @@ def complaints(
         **window(from_, to),
     )
     rows, next_ = cut("complaints", wanted, found, ("raised_at", "complaint_id"))
-    return answer(cursor, _READ_MODELS, wanted.as_of, rows, next_)
+    return answer(cursor, READ_MODELS, wanted.as_of, rows, next_)
 
 
 def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer:
@@ -69,7 +66,7 @@ def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer
     only this type of step says, as JSON has it, without personal fields).
     """
     rows = _listed(cursor, as_of, 1, complaint_id=complaint_id, **window(None, None))
-    told = answer(cursor, _READ_MODELS, as_of, rows)
+    told = answer(cursor, READ_MODELS, as_of, rows)
     if not rows:
         return told
     steps = fetch(cursor, _SQL["steps"], {"complaint_id": complaint_id, "as_of": as_of})
@@ -93,36 +90,19 @@ def _listed(cursor: PgCursor, as_of: datetime, limit: int, **wanted: Any) -> lis
 
 
 def _judged(cursor: PgCursor, as_of: datetime, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with `verdict`, `fitness` and `rules`."""
-    if not rows:
-        return []
-    asked = {
-        "as_of": as_of,
-        "complaints": [row["complaint_id"] for row in rows],
-        "customers": [row["customer_id"] for row in rows],
-        "raised": [row["raised_at"] for row in rows],
-    }
-    book = rule_book(cursor, since=min(row["raised_at"] for row in rows), as_of=as_of)
-    cursor.execute(_SQL["tiers"], asked)
-    tiers: dict[str, str] = dict(cursor.fetchall())
-    cursor.execute(_TO_JUDGE, asked)
-    steps: dict[str, list[Step]] = defaultdict(list)
-    for step in map(Step._make, cursor):
-        steps[step.complaint_id].append(step)
-    return [row | _judgement(steps[row["complaint_id"]], book, tiers, as_of) for row in rows]
+    """The rows with `tier`, `verdict`, `fitness`, `rules` and `verified`."""
+    return [
+        row
+        | {
+            "tier": found.tier,
+            "verdict": found.judgement.verdict,
+            "fitness": found.judgement.fitness,
+            "rules": {name: _ruling(rule) for name, rule in found.judgement.rules.items()},
+            "verified": _ruling(found.verified),
+        }
+        for row, found in zip(rows, judged(cursor, rows, as_of=as_of), strict=True)
+    ]
 
 
-def _judgement(
-    steps: list[Step], book: RuleBook, tiers: dict[str, str], as_of: datetime
-) -> dict[str, Any]:
-    judged = judge(steps, book, tier=tiers.get(steps[0].complaint_id), as_of=as_of)
-    if judged is None:
-        raise LookupError(f"complaint {steps[0].complaint_id} is listed before it was raised")
-    return {
-        "verdict": judged.verdict,
-        "fitness": judged.fitness,
-        "rules": {
-            name: {"state": ruling.state, "events": list(ruling.events)}
-            for name, ruling in judged.rules.items()
-        },
-    }
+def _ruling(ruling: Ruling) -> dict[str, Any]:
+    return {"state": ruling.state, "events": list(ruling.events)}

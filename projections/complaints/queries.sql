@@ -38,15 +38,3 @@ SELECT position, occurred_at, recorded_at, event_id, type, channel, employee_id,
 FROM complaint_steps
 WHERE complaint_id = %(complaint_id)s AND occurred_at <= %(as_of)s
 ORDER BY occurred_at, rank, event_id
-
--- name: to_judge
-SELECT {columns}
-FROM complaint_steps
-WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
-
--- name: tiers
-SELECT wanted.complaint_id, t.tier
-FROM unnest(%(complaints)s::text[], %(customers)s::text[], %(raised)s::timestamptz[])
-    AS wanted (complaint_id, customer_id, raised_at)
-JOIN customer_tiers AS t ON t.customer_id = wanted.customer_id
-    AND t.valid_from <= wanted.raised_at AND t.valid_to > wanted.raised_at

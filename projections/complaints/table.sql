@@ -49,3 +49,8 @@ CREATE TABLE complaints (
 );
 CREATE INDEX complaints_by_time ON complaints (raised_at) INCLUDE (channel, visible_from, visible_to);
 CREATE INDEX complaints_of_customer ON complaints (customer_id, raised_at);
+-- Whether what was planned against keeps coming back: by root cause, and by who says that it came back.
+CREATE INDEX complaint_steps_by_root_cause ON complaint_steps ((data->>'root_cause'))
+    WHERE type = 'complaint.prevention_planned.v1';
+CREATE INDEX complaint_steps_repeating ON complaint_steps ((data->>'repeat_of'))
+    WHERE data ? 'repeat_of';

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 
 
 class RuleBook:
-    """The policies published by `as_of`, for judging what began at or after `since`."""
+    """The policies published by an instant, for judging what is between `since` and `until`."""
 
     def __init__(
         self,
@@ -24,15 +24,16 @@ class RuleBook:
         calendars: dict[str, tuple[CalendarVersion, ...]],
         *,
         since: datetime,
-        as_of: datetime,
+        until: datetime,
     ) -> None:
         self.levels = levels
         self._limits: dict[str, list[AuthorityLimit]] = defaultdict(list)
         for limit in limits:
             self._limits[limit.role].append(limit)
         self._calendars = calendars
+        self._hours: dict[str, Hours | None] = {}
         self._first = datetime(since.year, 1, 1, tzinfo=UTC)
-        self._last = datetime(min(as_of.year + 1, 9999), 1, 1, tzinfo=UTC)
+        self._last = datetime(min(until.year + 1, 9999), 1, 1, tzinfo=UTC)
 
     def limit(self, role: str, at: datetime) -> AuthorityLimit | None:
         """How much a role may offer by itself at an instant; None if nothing was set."""
@@ -40,8 +41,22 @@ class RuleBook:
 
     def hours(self, calendar_id: str | None) -> Hours | None:
         """The working hours of a calendar; None if it was never published."""
-        versions = self._calendars.get(calendar_id or "")
-        return _worked_out(versions, self._first, self._last) if versions else None
+        name = calendar_id or ""
+        if name not in self._hours:
+            versions = self._calendars.get(name)
+            worked_out = _worked_out(versions, self._first, self._last) if versions else None
+            self._hours[name] = worked_out
+        return self._hours[name]
+
+    def measures(self, level: ServiceLevel, start: datetime) -> bool:
+        """Whether the clock of a service level can be read for what began at an instant.
+
+        Not if it goes by a calendar of which no version was in force then.
+        """
+        if level.clock == "calendar":
+            return True
+        hours = self.hours(level.calendar_id)
+        return hours is not None and start.timestamp() >= hours.known_from
 
     def elapsed_seconds(self, level: ServiceLevel, start: datetime, end: datetime) -> float | None:
         """How long it was from `start` to `end` by the clock of a service level.
@@ -53,9 +68,21 @@ class RuleBook:
         hours = self.hours(level.calendar_id)
         return None if hours is None else hours.between(start, end)
 
+    def due_at(self, level: ServiceLevel, start: datetime) -> datetime | None:
+        """When the target of a service level, counted from `start`, has elapsed by its clock.
 
-def rule_book(cursor: PgCursor, *, since: datetime, as_of: datetime) -> RuleBook:
-    """Read what had been published by `as_of`."""
+        None if its clock cannot be read for `start`, or shows that much only after `until`.
+        """
+        if level.clock == "calendar":
+            return start + timedelta(seconds=level.target_seconds)
+        hours = self.hours(level.calendar_id)
+        return None if hours is None else hours.after(start, level.target_seconds)
+
+
+def rule_book(
+    cursor: PgCursor, *, since: datetime, as_of: datetime, until: datetime | None = None
+) -> RuleBook:
+    """Read what had been published by `as_of`, to measure from `since` until `until` or `as_of`."""
     parameters = {"as_of": as_of}
     cursor.execute(_SQL["service_levels"], parameters)
     levels = Levels(map(ServiceLevel._make, cursor))
@@ -71,7 +98,7 @@ def rule_book(cursor: PgCursor, *, since: datetime, as_of: datetime) -> RuleBook
         days = frozenset(map(date.fromisoformat, holidays))
         version = CalendarVersion(event_id, published_at, valid_from, zone, shifts, days)
         calendars[calendar_id] += (version,)
-    return RuleBook(levels, limits, calendars, since=since, as_of=as_of)
+    return RuleBook(levels, limits, calendars, since=since, until=until or as_of)
 
 
 def _minute(clock: str) -> int:

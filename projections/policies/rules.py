@@ -1,5 +1,6 @@
 """The rules in force: which version of a policy counts at an instant. Pure."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -82,6 +83,9 @@ class Levels:
         for version in versions:
             by_id[version.service_level_id].append(version)
         self._policies: Sequence[Sequence[ServiceLevel]] = list(by_id.values())
+        # Between two of these instants no level comes into force or goes out of it.
+        self._changes = sorted(level.valid_from for same in self._policies for level in same)
+        self._chosen: dict[tuple[int, str, tuple[str | None, ...]], ServiceLevel | None] = {}
 
     def spans(self, metric: str) -> list[tuple[ServiceLevel, datetime]]:
         """Every level for a metric with the end of its validity, those that count for more later.
@@ -105,13 +109,17 @@ class Levels:
         Of several that fit the one with the most selectors counts, then the one valid since later,
         then the last by id; None if nothing was agreed.
         """
-        held = (in_force(versions, at) for versions in self._policies)
-        fitting = [
-            level
-            for level in held
-            if level is not None and level.metric == metric and level.selects(**about)
-        ]
-        return max(fitting, key=_weight, default=None)
+        selected = tuple(about.get(name) for name in SELECTORS)
+        key = bisect_right(self._changes, at), metric, selected
+        if key not in self._chosen:
+            held = (in_force(versions, at) for versions in self._policies)
+            fitting = (
+                level
+                for level in held
+                if level is not None and level.metric == metric and level.selects(**about)
+            )
+            self._chosen[key] = max(fitting, key=_weight, default=None)
+        return self._chosen[key]
 
 
 def _weight(level: ServiceLevel) -> tuple[int, datetime, str]:

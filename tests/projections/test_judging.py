@@ -96,7 +96,7 @@ def judged(
         [LIMIT],
         {"office": (office,)},
         since=at("2024-03-01"),
-        as_of=at(as_of),
+        until=at(as_of),
     )
     steps = [step_of(event) for event in as_recorded(history)]
     found = judge(reversed(steps), book, tier=tier, as_of=at(as_of))
@@ -131,7 +131,7 @@ def test_nothing_is_decided_when_it_was_just_raised() -> None:
 
 
 def test_before_it_was_raised_there_is_no_judgement() -> None:
-    book = RuleBook(Levels([]), [], {}, since=at("2024-03-01"), as_of=at("2024-03-01"))
+    book = RuleBook(Levels([]), [], {}, since=at("2024-03-01"), until=at("2024-03-01"))
     steps = [step_of(event) for event in as_recorded(WELL_DONE)]
     assert judge(steps, book, tier=None, as_of=at("2024-02-01")) is None
 

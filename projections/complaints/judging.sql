@@ -1,0 +1,32 @@
+-- name: steps
+-- Only what the rules ask for: there may be a hundred thousand of them.
+SELECT event_id, complaint_id, type, occurred_at, rank, channel, topic, severity, outcome, data::text
+FROM complaint_steps
+WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
+
+-- name: tiers
+SELECT wanted.complaint_id, t.tier
+FROM unnest(%(complaints)s::text[], %(customers)s::text[], %(raised)s::timestamptz[])
+    AS wanted (complaint_id, customer_id, raised_at)
+JOIN customer_tiers AS t ON t.customer_id = wanted.customer_id
+    AND t.valid_from <= wanted.raised_at AND t.valid_to > wanted.raised_at
+
+-- name: further
+-- What came back to any of these complaints after a prevention was planned for it, and at most 90 days later.
+WITH plans AS MATERIALIZED (
+    SELECT DISTINCT data->>'root_cause' AS root_cause
+    FROM complaint_steps
+    WHERE complaint_id = ANY (%(complaints)s::text[])
+        AND type = 'complaint.prevention_planned.v1' AND occurred_at <= %(as_of)s
+)
+SELECT 'root_cause', root_cause, raised_at, complaint_id, raised_by, plan.event_id
+FROM plans
+JOIN complaint_steps AS plan ON plan.data->>'root_cause' = root_cause
+JOIN complaints USING (complaint_id)
+WHERE plan.type = 'complaint.prevention_planned.v1' AND plan.occurred_at <= %(as_of)s
+    AND raised_at > %(since)s AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+UNION ALL
+SELECT 'repeat_of', data->>'repeat_of', occurred_at, complaint_id, event_id, event_id
+FROM complaint_steps
+WHERE data ? 'repeat_of' AND data->>'repeat_of' = ANY (%(complaints)s::text[])
+    AND occurred_at > %(since)s AND occurred_at <= %(as_of)s

@@ -1,0 +1,148 @@
+"""Answers how well complaints were recovered from, by group."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ledger.datastore import PgCursor
+from ledger.sql import named_queries
+from projections import grouping
+from projections.answers import Answer, answer, fetch, window
+from projections.complaints.case import NOT_APPLICABLE, SATISFIED, VIOLATED
+from projections.complaints.judging import RULES
+from projections.complaints.reading import READ_MODELS, Judged, judged
+from projections.grouping import Dimensions
+from projections.survival import kaplan_meier
+
+_SQL = named_queries(Path(__file__).with_name("quality.sql"))
+
+FOUR = ("acknowledge", "apologize", "amend", "anticipate")
+"""The steps of recovery, of which each group says how long they took."""
+
+_DIMENSIONS: Dimensions = {
+    "channel": ("channel", "channel"),
+    "topic": ("topic", "topic"),
+    "team": ("team", "team"),
+    "department": ("department", "department"),
+    "severity": ("severity", "severity"),
+    "tier": ("tier", "tier"),
+    "root_cause": ("root_cause", "root_cause"),
+    "origin": ("origin", "origin"),
+    "month": ("month", "to_char(raised_at AT TIME ZONE 'UTC', 'YYYY-MM')"),
+}
+DIMENSIONS = tuple(_DIMENSIONS)
+"""By what complaints can be grouped, one or several at once."""
+
+Group = tuple[str | None, ...]
+
+
+def complaint_quality(
+    cursor: PgCursor,
+    *,
+    as_of: datetime,
+    by: Sequence[str] = ("channel",),
+    from_: datetime | None = None,
+    to: datetime | None = None,
+) -> Answer:
+    """How complaints raised in [from_, to) were recovered from by `as_of`, by group.
+
+    `by` is one or more of DIMENSIONS: as raised, `tier` the customer's at that time, `root_cause`
+    and `origin` of the first prevention planned, `month` that of the raising. Rows, ordered by
+    group: a column for each of `by`, `complaints`, how many of them are `conforming`, `deviating`,
+    `open`, `share_conforming` (of those that are either), `fitness` (satisfied rules of those
+    satisfied or violated, over all of them), `violations` (rule → how many complaints violate it,
+    the most frequent first), `preventions` (complaints for which one was planned), of these
+    `verified` and `recurred` (it has worked, or has not; the others are too young to say), and
+    counting those that still wait, for each of FOUR `…_km_median_seconds` from the raising with its
+    95 % interval `…_low` and `…_high` (null: not reached).
+
+    Raises UnknownDimension.
+    """
+    grouping.check(by, _DIMENSIONS)
+    names = grouping.columns(by, _DIMENSIONS)
+    asked = {"as_of": as_of, **window(from_, to)}
+    listed, times = _statements(tuple(by))
+    rows = fetch(cursor, listed, asked)
+    tallies: dict[Group, _Tally] = defaultdict(_Tally)
+    for row, each in zip(rows, judged(cursor, rows, as_of=as_of), strict=True):
+        tallies[tuple(row[name] for name in names)].add(each)
+    cursor.execute(times, asked)
+    medians = {tuple(row[: len(by) + 1]): row[len(by) + 1 :] for row in cursor}
+    told = [
+        dict(zip(names, group, strict=True)) | tallies[group].figures() | _times(group, medians)
+        for group in sorted(tallies, key=_nulls_last)
+    ]
+    return answer(cursor, READ_MODELS, as_of, told)
+
+
+def _nulls_last(group: Group) -> list[tuple[bool, str]]:
+    return [(name is None, name or "") for name in group]
+
+
+def _times(group: Group, medians: Mapping[tuple[Any, ...], Sequence[Any]]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for step in FOUR:
+        median, low, high = medians.get((*group, step), (None, None, None))
+        name = f"{step}_km_median_seconds"
+        told |= {name: median, f"{name}_low": low, f"{name}_high": high}
+    return told
+
+
+class _Tally:
+    """What the complaints of one group add up to."""
+
+    def __init__(self) -> None:
+        self._verdicts: Counter[str] = Counter()
+        self._states: Counter[str] = Counter()
+        self._violated: Counter[str] = Counter()
+        self._verified: Counter[str] = Counter()
+
+    def add(self, each: Judged) -> None:
+        self._verdicts[each.judgement.verdict] += 1
+        self._verified[each.verified.state] += 1
+        for name, ruling in each.judgement.rules.items():
+            self._states[ruling.state] += 1
+            if ruling.state == VIOLATED:
+                self._violated[name] += 1
+
+    def figures(self) -> dict[str, Any]:
+        """The columns that count complaints."""
+        conforming, deviating = self._verdicts["conforming"], self._verdicts["deviating"]
+        satisfied, violated = self._states[SATISFIED], self._states[VIOLATED]
+        complaints = self._verdicts.total()
+        often = sorted(self._violated, key=lambda name: (-self._violated[name], RULES.index(name)))
+        return {
+            "complaints": complaints,
+            "conforming": conforming,
+            "deviating": deviating,
+            "open": self._verdicts["open"],
+            "share_conforming": _share(conforming, conforming + deviating),
+            "fitness": _share(satisfied, satisfied + violated),
+            "violations": {name: self._violated[name] for name in often},
+            "preventions": complaints - self._verified[NOT_APPLICABLE],
+            "verified": self._verified[SATISFIED],
+            "recurred": self._verified[VIOLATED],
+        }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+@cache
+def _statements(by: tuple[str, ...]) -> tuple[str, str]:
+    """The complaints with their groups, and the times of the four by group."""
+    survival = kaplan_meier([*grouping.columns(by, _DIMENSIONS), "step"], measured="waits")
+    complaints = (
+        _SQL["complaints"]
+        .replace("{held}", _SQL["held"] if "tier" in by else "")
+        .replace("{planned}", _SQL["planned"] if {"root_cause", "origin"} & set(by) else "")
+    )
+    listed, times = (
+        grouping.filled(_SQL[name].replace("{complaints}", complaints), by, _DIMENSIONS)
+        for name in ("listed", "times")
+    )
+    return listed, times.replace("{kaplan_meier}", survival)
