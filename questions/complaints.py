@@ -1,4 +1,4 @@
-"""The questions what happened to complaints, and to one of them."""
+"""The questions what happened to complaints, to one of them, and how well they are handled."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
+from projections.complaints.quality import DIMENSIONS, complaint_quality
 from projections.complaints.queries import complaint, complaints
-from questions.parameters import AsOf, Identifier, Opposite, Paging, Window
+from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups
 from questions.question import Question, RowModel
-from questions.tables import Rows, Table, column, in_columns, instant, number, words
+from questions.tables import (
+    Rows,
+    Table,
+    by_group,
+    column,
+    duration,
+    in_columns,
+    instant,
+    number,
+    rate,
+    words,
+)
 
 
 class ComplaintParameters(Window, Paging):
@@ -46,9 +58,11 @@ class ComplaintRow(RowModel):
     reopened: int
     steps: dict[str, int] = Field(description="How many steps of each event type")
     last_step_at: datetime | None
+    tier: str | None = Field(description="The customer's when it was raised")
     verdict: str
     fitness: float | None
     rules: dict[str, Any]
+    verified: dict[str, Any] = Field(description="Whether the prevention has worked")
 
 
 class ComplaintStep(RowModel):
@@ -72,6 +86,52 @@ class ComplaintHistory(ComplaintRow):
     steps: list[ComplaintStep]  # type: ignore[assignment]  # told one by one instead of counted
 
 
+class QualityParameters(Window):
+    """Parameters of figures about complaints."""
+
+    by: list[str] = groups(DIMENSIONS)
+
+
+class ComplaintQualityRow(RowModel):
+    """How well one group of complaints was handled; a column for each dimension first."""
+
+    channel: str | None = None
+    topic: str | None = None
+    team: str | None = None
+    department: str | None = None
+    severity: str | None = None
+    tier: str | None = Field(default=None, description="The customer's when it was raised")
+    root_cause: str | None = Field(default=None, description="Of the first prevention planned")
+    origin: str | None = None
+    month: str | None = Field(default=None, description="YYYY-MM of the raising, in UTC")
+    complaints: int
+    conforming: int
+    deviating: int
+    open: int
+    share_conforming: float | None = Field(description="conforming / (conforming + deviating)")
+    fitness: float | None = Field(description="Rules satisfied / (satisfied + violated)")
+    violations: dict[str, int] = Field(
+        description="Rule: how many complaints violate it, the most frequent first"
+    )
+    preventions: int = Field(description="Complaints for which a prevention was planned")
+    verified: int = Field(description="Of these: the cause did not come back for 90 days")
+    recurred: int = Field(description="Of these: it did")
+    acknowledge_km_median_seconds: float | None = Field(
+        description="From the raising; counts those still waiting; null: not reached"
+    )
+    acknowledge_km_median_seconds_low: float | None
+    acknowledge_km_median_seconds_high: float | None
+    apologize_km_median_seconds: float | None
+    apologize_km_median_seconds_low: float | None
+    apologize_km_median_seconds_high: float | None
+    amend_km_median_seconds: float | None
+    amend_km_median_seconds_low: float | None
+    amend_km_median_seconds_high: float | None
+    anticipate_km_median_seconds: float | None
+    anticipate_km_median_seconds_low: float | None
+    anticipate_km_median_seconds_high: float | None
+
+
 def _ask(cursor: PgCursor, asked: ComplaintParameters) -> Answer:
     return complaints(
         cursor,
@@ -89,6 +149,10 @@ def _ask(cursor: PgCursor, asked: ComplaintParameters) -> Answer:
 
 def _ask_one(cursor: PgCursor, complaint_id: str, asked: AsOf) -> Answer:
     return complaint(cursor, complaint_id, as_of=asked.as_of)
+
+
+def _ask_quality(cursor: PgCursor, asked: QualityParameters) -> Answer:
+    return complaint_quality(cursor, as_of=asked.as_of, by=asked.by, from_=asked.from_, to=asked.to)
 
 
 COMPLAINTS = Question(
@@ -116,6 +180,7 @@ def _steps(rows: Rows) -> Iterable[Table]:
     """The steps of the one complaint, and how it is judged by each rule."""
     [told] = rows
     rules = [{"rule": name} | ruling for name, ruling in told["rules"].items()]
+    rules.append({"rule": "beside these, verified"} | told["verified"])
     yield Table(
         told["steps"],
         (
@@ -143,4 +208,39 @@ COMPLAINT = Question(
     tables=_steps,
     subject="complaint_id",
     thing="complaint",
+)
+
+
+def _foremost(violations: dict[str, int]) -> str:
+    """The three rules that are violated most."""
+    return ", ".join(f"{rule} {count:,}" for rule, count in list(violations.items())[:3]) or "–"
+
+
+COMPLAINT_QUALITY = Question(
+    command="complaint-quality",
+    path="/complaint-quality",
+    summary="How well complaints are handled by the 4A, by group",
+    details="Fitness: rules satisfied, of those satisfied or violated. Verified and recurred: of "
+    "the complaints for which a prevention was planned, those whose cause did not come back for 90 "
+    "days, and those whose did. The four times are medians from the raising that count those still "
+    "waiting.",
+    parameters=QualityParameters,
+    row=ComplaintQualityRow,
+    ask=_ask_quality,
+    tables=by_group(
+        number("Complaints", "complaints"),
+        number("Conforming", "conforming"),
+        number("Deviating", "deviating"),
+        number("Open", "open"),
+        rate("Share", "share_conforming"),
+        rate("Fitness", "fitness"),
+        number("Verified", "verified"),
+        number("Recurred", "recurred"),
+        duration("Acknowledge", "acknowledge_km_median_seconds"),
+        duration("Apologize", "apologize_km_median_seconds"),
+        duration("Amend", "amend_km_median_seconds"),
+        duration("Anticipate", "anticipate_km_median_seconds"),
+        column("Violated most", "violations", _foremost, wraps=True),
+        after="complaints",
+    ),
 )

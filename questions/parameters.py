@@ -94,3 +94,12 @@ class Opposite:
 def one_of(values: tuple[str, ...]) -> dict[str, Any]:
     """For a field that takes one of these values, or a list of them: what the documents say."""
     return {"enum": [*values]}
+
+
+def groups(dimensions: tuple[str, ...]) -> Any:
+    """The field `by`: one or more of the dimensions that a figure can be grouped by."""
+    return Field(
+        default=["channel"],
+        description="What to group by; give it several times for several",
+        json_schema_extra={"items": {"type": "string"} | one_of(dimensions)},
+    )

@@ -3,8 +3,8 @@
 from typing import Any
 
 from questions.channels import CHANNELS
-from questions.complaints import COMPLAINT, COMPLAINTS
-from questions.promises import PROMISES
+from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
+from questions.promises import PROMISE, PROMISE_QUALITY, PROMISES
 from questions.question import Question
 from questions.response_times import RESPONSE_TIMES
 from questions.timeline import TIMELINE
@@ -14,7 +14,10 @@ QUESTIONS: tuple[Question[Any], ...] = (
     CHANNELS,
     RESPONSE_TIMES,
     PROMISES,
+    PROMISE,
+    PROMISE_QUALITY,
     COMPLAINTS,
     COMPLAINT,
+    COMPLAINT_QUALITY,
 )
 """In the order of the documents. A route whose path swallows another's comes after it."""

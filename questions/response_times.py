@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.conversations.fold import FIRST_RESPONSE, METRICS
 from projections.conversations.queries import DIMENSIONS, response_times
-from questions.parameters import Identifier, Window, one_of
+from questions.parameters import Identifier, Window, groups, one_of
 from questions.question import Question, RowModel
-from questions.tables import Rows, Table, column, duration, number, rate
+from questions.tables import by_group, duration, number, rate
 
 
 class ResponseTimeParameters(Window):
@@ -21,11 +19,7 @@ class ResponseTimeParameters(Window):
     metric: str = Field(
         default=FIRST_RESPONSE, description="Which wait", json_schema_extra=one_of(METRICS)
     )
-    by: list[str] = Field(
-        default=["channel"],
-        description="What to group by; give it several times for several",
-        json_schema_extra={"items": {"type": "string"} | one_of(DIMENSIONS)},
-    )
+    by: list[str] = groups(DIMENSIONS)
     channel: Identifier | None = Field(default=None, description="Only waits on this channel")
 
 
@@ -83,16 +77,6 @@ WAITS = (
     duration("Business", "business_median_seconds"),
     rate("Within target", "within_target"),
 )
-
-
-def _tables(rows: Rows) -> Iterable[Table]:
-    """One table; its first columns are what the rows are grouped by: all before `metric`."""
-    names = list(rows[0]) if rows else []
-    groups = names[: names.index("metric")] if names else []
-    headings = [column(name.removesuffix("_id").capitalize(), name) for name in groups]
-    return [Table(rows, (*headings, *WAITS))]
-
-
 RESPONSE_TIMES = Question(
     command="response-times",
     path="/response-times",
@@ -103,5 +87,5 @@ RESPONSE_TIMES = Question(
     parameters=ResponseTimeParameters,
     row=ResponseTimeRow,
     ask=_ask,
-    tables=_tables,
+    tables=by_group(*WAITS, after="metric"),
 )

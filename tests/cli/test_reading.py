@@ -21,6 +21,8 @@ QUESTIONS = [
     ["response-times"],
     ["response-times", "--by", "channel", "--by", "employee", "--metric", "next_reply"],
     ["promises"],
+    ["promises", "P-1"],
+    ["promise-quality", "--by", "channel", "--by", "month"],
 ]
 
 
@@ -91,6 +93,10 @@ def test_complaints_are_listed_and_told(command: Command) -> None:
     told = command.run("complaints", "K-1").stdout
     assert told.index("complaint.raised") < told.index("complaint.apologized")
     assert "rude" not in told
+    assert "deviating" in told
+    by_severity = command.run("complaint-quality", "--by", "severity").stdout
+    assert "Violated most" in by_severity
+    assert "apologized 1" in by_severity
     missing = command.run("complaints", "K-9")
     assert missing.returncode == 2
     assert "there is no complaint K-9" in missing.stderr

@@ -172,7 +172,9 @@ def first_cells(text: str, heading: str) -> list[str]:
         ("Channels", channels.ChannelRow),
         ("Response times", response_times.ResponseTimeRow),
         ("Promises", promises.PromiseRow),
+        ("Promise quality", promises.PromiseQualityRow),
         ("Complaints", complaints.ComplaintRow),
+        ("Complaint quality", complaints.ComplaintQualityRow),
     ],
 )
 def test_every_column_is_defined(part: str, row: type[RowModel]) -> None:

@@ -260,7 +260,10 @@ ASKED = {
         "/response-times",
         "/response-times?by=topic&by=team&by=department&by=employee",
     ],
+    "/promises/{promise_id:path}": ["/promises/P-1"],
+    "/promise-quality": ["/promise-quality", "/promise-quality?by=tier&by=month"],
     "/complaints/{complaint_id:path}": ["/complaints/K%2F1"],
+    "/complaint-quality": ["/complaint-quality", "/complaint-quality?by=origin&by=severity"],
 }
 """How questions are asked here that cannot be asked by their path alone."""
 ANSWERS = [
