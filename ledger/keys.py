@@ -164,9 +164,9 @@ class Keyring:
         return {s: key for s, key in found.items() if key is not None}
 
     def _make(self, cursor: PgCursor, subjects: Sequence[str]) -> None:
-        # Need not wait for the disk: the transaction that writes what is sealed with these keys
-        # commits later, and does not become durable before everything that was committed earlier.
-        cursor.execute("SET LOCAL synchronous_commit = off")
+        # On the disk before anybody seals with it, whatever is set elsewhere: processes remember
+        # keys, and would go on sealing with one that a crash of the server has taken back.
+        cursor.execute("SET LOCAL synchronous_commit = on")
         cursor.execute(
             _SQL["make"],
             {

@@ -2,6 +2,7 @@
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from ledger.datastore import Datastore
 from ledger.keys import DataKey, Keyring, MasterKey, MasterKeyError
 from tests.intake.door import MASTER
+from tests.own_postgres import postgres_of_its_own
 
 
 def test_a_subjects_key_is_made_once_and_found_again(datastore: Datastore) -> None:
@@ -82,3 +84,16 @@ def test_the_master_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path)
 def test_a_master_key_that_is_none_says_what_to_do(text: str) -> None:
     with pytest.raises(MasterKeyError, match="32"):
         MasterKey.from_base64(text)
+
+
+def test_a_key_that_may_be_sealed_with_survives_a_crash_of_the_server() -> None:
+    """Or else what is sealed after the crash, with the key that the process remembers, is lost."""
+    with postgres_of_its_own() as postgres, closing(Datastore(postgres.url)) as datastore:
+        keyring = Keyring(datastore, MASTER)
+        for number in range(5):
+            subject = f"customer:C-{number}"
+            sealed = keyring.for_sealing([subject])[subject].seal(b"note", b"event")
+            postgres.crash()
+            with datastore.transaction() as cursor:
+                key = keyring.for_opening(cursor, [subject])[subject]
+            assert key.open(sealed, b"event") == b"note"
