@@ -1,41 +1,40 @@
-"""A consumer in a process of its own, which can be killed, frozen and continued.
+"""Parts of the program in processes of their own, which can be killed, frozen and continued.
 
-`python -m tests.consumers.process {"database_url": …, "bootstrap_servers": …, …}`
+`python -m tests.consumers.process consume|project {"database_url": …, …}`
 """
 
 import json
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from eventsourcing.persistence import PersistenceError
 
 from consumers.consumer import Consumer
 from consumers.consuming import Consuming
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
+from projections.registry import read_models
+from projections.runner import Runner
 from servicetrail.log import configure
 from tests.intake.door import MASTER
 
 ROOT = Path(__file__).parents[2]
 
 
-class ConsumerProcess:
-    """A child process that consumes until it is ended. `how` are fields of `Consuming`."""
+class Process:
+    """A child process that works until it is ended."""
 
-    def __init__(self, database_url: str, bootstrap_servers: str, *topics: str, **how: Any) -> None:
-        arguments = {
-            "database_url": database_url,
-            "bootstrap_servers": bootstrap_servers,
-            "topics": topics,
-            "group": topics[0],
-            **how,
-        }
+    def __init__(self, what: str, **arguments: Any) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.consumers.process", json.dumps(arguments)],
+            [sys.executable, "-m", "tests.consumers.process", what, json.dumps(arguments)],
             cwd=ROOT,
         )
 
@@ -68,16 +67,56 @@ class ConsumerProcess:
         return self._process.poll() is None
 
 
-def main(arguments: dict[str, Any]) -> None:
-    configure("console", "info")
+class ConsumerProcess(Process):
+    """Consumes the topics, in a group named after the first. `how` are fields of `Consuming`."""
+
+    def __init__(self, database_url: str, bootstrap_servers: str, *topics: str, **how: Any) -> None:
+        super().__init__(
+            "consume",
+            database_url=database_url,
+            bootstrap_servers=bootstrap_servers,
+            topics=topics,
+            **{"group": topics[0], **how},
+        )
+
+
+class ProjectorProcess(Process):
+    """Keeps every read model up to date."""
+
+    def __init__(self, database_url: str) -> None:
+        super().__init__("project", database_url=database_url)
+
+
+def consume(datastore: Datastore, arguments: dict[str, Any]) -> None:
+    keyring = Keyring(datastore, MASTER)
+    intake = started(lambda: Intake(datastore, keyring))
+    consumer = Consumer(Consuming(**arguments), intake, datastore, keyring)
+    signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
+    consumer.run()
+
+
+def project(datastore: Datastore, arguments: dict[str, Any]) -> None:
+    runner = Runner(datastore, read_models(), **arguments)
+    signal.signal(signal.SIGTERM, lambda *_: runner.stop())
+    runner.run()
+
+
+def started(opening: Callable[[], Intake]) -> Intake:
+    """The intake, once the database is there; a supervisor would start the program until then."""
+    while True:
+        try:
+            return opening()
+        except PersistenceError:
+            time.sleep(0.1)
+
+
+def main(what: str, arguments: dict[str, Any]) -> None:
+    configure("console", "warning")
     url = arguments.pop("database_url")
     # A process that is frozen in the middle of a transaction keeps its locks for so long.
     with closing(Datastore(url, idle_in_transaction_timeout=3)) as datastore:
-        keyring = Keyring(datastore, MASTER)
-        consumer = Consumer(Consuming(**arguments), Intake(datastore, keyring), datastore, keyring)
-        signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
-        consumer.run()
+        {"consume": consume, "project": project}[what](datastore, arguments)
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main(sys.argv[1], json.loads(sys.argv[2]))
