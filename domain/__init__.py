@@ -22,7 +22,13 @@ EVENT_TYPES: dict[str, type[Fact]] = {
 }
 """Every event type of the published language, by name, in the order of the documentation."""
 
-WRITTEN_BY_US = frozenset({customers.CustomerErased.TOPIC})
+WRITTEN_BY_US = frozenset(
+    {
+        customers.CustomerErased.TOPIC,
+        customers.CustomerHoldPlaced.TOPIC,
+        customers.CustomerHoldLifted.TOPIC,
+    }
+)
 """Event types that Servicetrail writes itself and refuses from outside."""
 
 

@@ -54,6 +54,18 @@ class CustomerErased(_AboutCustomer):
     RANK = 99
 
 
+class CustomerHoldPlaced(_AboutCustomer):
+    """The customer's personal data must not be erased for now."""
+
+    TOPIC = "customer.hold_placed.v1"
+
+
+class CustomerHoldLifted(_AboutCustomer):
+    """The customer's personal data may be erased again."""
+
+    TOPIC = "customer.hold_lifted.v1"
+
+
 FACTS: tuple[type[Fact], ...] = (
     CustomerTiered,
     CustomerPurchased,
@@ -62,4 +74,6 @@ FACTS: tuple[type[Fact], ...] = (
     CustomerMerged,
     CustomerUnmerged,
     CustomerErased,
+    CustomerHoldPlaced,
+    CustomerHoldLifted,
 )

@@ -63,6 +63,7 @@ class Intake:
         self._datastore = datastore
         self._keyring = keyring
         self._read = partial(read, max_bytes=max_event_bytes, registry=registry)
+        self._read_ours = partial(self._read, ours=True)
         self._look_up = LookUp(keyring, self._read)
         with datastore.transaction() as cursor:
             execute_values(
@@ -91,16 +92,29 @@ class Intake:
         candidates = [Candidate(message, now, self._read) for message in messages]
         return self._take(candidates, now, tracking)
 
-    def carry_out(self, errand: Errand, *, dry_run: bool = False) -> list[Receipt]:
+    def record(self, messages: Sequence[Message]) -> list[Receipt]:
+        """Take events of our own, of the types that are refused from outside. As `take`."""
+        now = datetime.now(UTC)
+        return self._take([Candidate(each, now, self._read_ours) for each in messages], now, ())
+
+    def read(self, message: Message, now: datetime) -> Candidate:
+        """The message as far as it can be read; nothing is decided, nothing written."""
+        return Candidate(message, now, self._read)
+
+    def carry_out(
+        self, errand: Errand, *, dry_run: bool = False, ours: bool = False
+    ) -> list[Receipt]:
         """Do with kept inputs what a person decided, in one transaction like any other batch.
 
         Gives a receipt for each input that the errand takes through the door; a `dry_run` writes
-        nothing, and its receipts have no positions yet. Raises what `take` raises, and
+        nothing, and its receipts have no positions yet. `ours`: the inputs are events of our own,
+        as `record` takes them. Raises what `take` raises, and
         `ledger.kept.Moved` if somebody else did something about one of the inputs meanwhile.
         """
         now = datetime.now(UTC)
+        read_ = self._read_ours if ours else self._read
         candidates = [
-            Candidate(message, now, self._read, again=again, repairs=repairs)
+            Candidate(message, now, read_, again=again, repairs=repairs)
             for message, again, repairs in errand.inputs
         ]
         return self._take(candidates, now, (), errand, dry_run)

@@ -163,6 +163,30 @@ class Keyring:
         found = self._read(cursor, set(subjects))
         return {s: key for s, key in found.items() if key is not None}
 
+    def rewrap(self, other: MasterKey) -> int:
+        """Wrap every data key by another master key instead; how many there were.
+
+        All or none, in one transaction; what is sealed stays as it is. No other program may run
+        meanwhile: it would go on wrapping new keys by the former one.
+        """
+        with self._datastore.transaction() as cursor:
+            cursor.execute(_SQL["lock"])
+            cursor.execute(_SQL["all"])
+            wrapped = [
+                (subject, other.wrap(subject, self._master.unwrap(subject, bytes(key))))
+                for subject, key in cursor.fetchall()
+            ]
+            cursor.execute(
+                _SQL["rewrap"],
+                {
+                    "subjects": text_array(subject for subject, _ in wrapped),
+                    "wrapped": [key for _, key in wrapped],
+                    "master_key": other.name,
+                },
+            )
+        self._master = other
+        return len(wrapped)
+
     def _make(self, cursor: PgCursor, subjects: Sequence[str]) -> None:
         # On the disk before anybody seals with it, whatever is set elsewhere: processes remember
         # keys, and would go on sealing with one that a crash of the server has taken back.

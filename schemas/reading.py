@@ -48,16 +48,18 @@ def read(
     now: datetime,
     max_bytes: int = MAX_BYTES,
     registry: SchemaRegistry | None = None,
+    ours: bool = False,
 ) -> Event:
     """The event that the message holds.
 
-    `now` (aware) is what a `time` may be at most 24 hours ahead of. `registry` is needed for data
+    `now` (aware) is what a `time` may be at most 24 hours ahead of. `ours`: it is Servicetrail's
+    own, of a type that is refused from outside. `registry` is needed for data
     in the Confluent wire format only. Raises `Unreadable` with the reason, and with as much of the
     event's identity as could be read; whatever `registry` raises passes through.
     """
     seen = Seen(message.default_source, message.default_id)
     try:
-        return _read(message, now, max_bytes, registry, seen)
+        return _read(message, now, max_bytes, registry, seen, ours)
     except Problem as problem:
         raise Unreadable(
             problem.code,
@@ -77,6 +79,7 @@ def _read(
     max_bytes: int,
     registry: SchemaRegistry | None,
     seen: Seen,
+    ours: bool,
 ) -> Event:
     attributes: Attributes = message.attributes
     identify(attributes, seen)
@@ -100,7 +103,7 @@ def _read(
         if named is not None and named.event != schema.event:
             raise Problem("bad_attribute", f"the data were written as {schema.type}", "type")
         seen.type = schema.type
-    if schema.type in domain.WRITTEN_BY_US:
+    if schema.type in domain.WRITTEN_BY_US and not ours:
         raise Problem(
             "reserved_type",
             f"{schema.type} is written by Servicetrail itself, never received",

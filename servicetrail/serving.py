@@ -88,6 +88,7 @@ def serve(
                 committer=committer,
                 reads=system.reads,
                 dead_letters=system.dead_letters(),
+                eraser=system.eraser(),
                 working=lambda: working(projector, consumption),
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,

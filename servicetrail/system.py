@@ -15,6 +15,7 @@ from consumers.registry import Registry
 from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
+from ledger.erasing import Eraser
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
@@ -60,6 +61,10 @@ class System:
     def dead_letters(self) -> DeadLetters:
         """What can be done about kept inputs."""
         return DeadLetters(self.datastore, self.keyring, self.intake)
+
+    def eraser(self) -> Eraser:
+        """What erases customers."""
+        return Eraser(self.datastore, self.keyring, self.intake)
 
     def runner(self, on_progress: Callable[[Progress], None] | None = None) -> Runner:
         """A runner of all read models; `on_progress` is called after each batch."""

@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
+from ledger.erasing import Eraser
 from web import dead_letters as dead_letter_routes
-from web import events, health, problems, reading
+from web import erasing, events, health, problems, reading
 from web import metrics as metrics_route
 from web.access import BearerToken
 from web.committer import GroupCommitter
@@ -32,6 +33,7 @@ def create_app(
     committer: GroupCommitter,
     reads: Datastore,
     dead_letters: DeadLetters,
+    eraser: Eraser,
     working: Callable[[], health.Working],
     access_token: str | None,
     max_request_bytes: int,
@@ -39,7 +41,7 @@ def create_app(
     metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
     """The application. Events go to `committer`, answers come from `reads`, and `dead_letters` is
-    what can be done about inputs that were not taken; all belong to the caller.
+    what can be done about inputs that were not taken, `eraser` erases; all belong to the caller.
 
     `working` tells what projector and consumer are doing. With an
     `access_token`, everything but `/health` asks for it. With `metrics`, requests are measured
@@ -57,6 +59,7 @@ def create_app(
     app.include_router(
         dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
     )
+    app.include_router(erasing.router(eraser))
     app.include_router(health.router(reads, working))
     problems.install(app)
     app.add_middleware(RequestLimit, max_bytes=max_request_bytes)

@@ -20,6 +20,8 @@ IGNORES = types_of(
     "customer.merged.v1",
     "customer.unmerged.v1",
     "customer.erased.v1",
+    "customer.hold_placed.v1",
+    "customer.hold_lifted.v1",
 }
 
 _TIERS = Table("customer_tiers", Tier._fields, {"customer_id": "text", "event_id": "uuid"})

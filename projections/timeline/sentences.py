@@ -141,6 +141,8 @@ _SENTENCES: dict[str, Callable[[Data], str]] = {
         f"{data['merged_customer_id']} turned out to be another customer after all"
     ),
     "customer.erased.v1": _erased,
+    "customer.hold_placed.v1": lambda data: f"A legal hold was placed: {data['reason']}",
+    "customer.hold_lifted.v1": lambda data: f"The legal hold was lifted: {data['reason']}",
     "support.requested.v1": lambda data: f"The back office was asked for {data['kind']} support",
     "support.answered.v1": lambda data: (
         f"The back office answered: {'done' if data['fulfilled'] else 'not possible'}"

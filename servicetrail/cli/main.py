@@ -19,6 +19,7 @@ from servicetrail.cli import (
     consuming,
     dead_letters,
     demonstrating,
+    erasing,
     importing,
     publishing,
     reading,
@@ -78,6 +79,7 @@ for group in (
     reading,
     accounting,
     dead_letters,
+    erasing,
     status,
     schemas,
 ):

@@ -45,6 +45,12 @@ Until = Annotated[
         "--until", parser=_instant, metavar="INSTANT", help="Only what was received before this."
     ),
 ]
+RequestedAt = Annotated[
+    datetime | None,
+    typer.Option(
+        "--requested-at", parser=_instant, metavar="INSTANT", help="When it was asked for."
+    ),
+]
 Start = Annotated[
     datetime | None,
     typer.Option(

@@ -181,6 +181,17 @@ class Outbox:
         named = [(dict(json.loads(headers)), reason) for headers, reason in rows]
         return [Refusal(names["ce_source"], names["ce_id"], reason) for names, reason in named]
 
+    def forget(self, key: str) -> int:
+        """Destroy the refused records of a key, such as a customer; how many of it still wait."""
+        with self._changed:
+            with self._transaction() as database:
+                refused = "DELETE FROM waiting WHERE key = ? AND refused IS NOT NULL"
+                database.execute(refused, (key.encode(),))
+            with self._reading() as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                found = database.execute(f"{_OPEN} AND key = ?", (key.encode(),)).fetchone()
+        return int(found[0])
+
     def wait_for_records(self, stopped: Callable[[], bool]) -> None:
         """Return when records wait, or when `stopped` says so at a change or a `wake`."""
         with self._changed:

@@ -203,6 +203,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "customer.merged.v1": {"merged_customer_id": "Ada2"},
     "customer.unmerged.v1": {"merged_customer_id": "Ada2"},
     "customer.erased.v1": {"basis": "request"},
+    "customer.hold_placed.v1": {"reason": "dispute"},
+    "customer.hold_lifted.v1": {"reason": "settled"},
     "support.requested.v1": {"request_id": "R", "kind": "technical"},
     "support.answered.v1": {"request_id": "R", "fulfilled": True},
 }

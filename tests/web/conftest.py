@@ -8,6 +8,7 @@ import uvicorn
 
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
+from ledger.erasing import Eraser
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from projections.registry import read_models
@@ -54,6 +55,7 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
             committer=committer,
             reads=datastore,
             dead_letters=DeadLetters(datastore, keyring, intake),
+            eraser=Eraser(datastore, keyring, intake),
             working=Working,
             access_token=access_token,
             max_request_bytes=3_000_000,

@@ -285,6 +285,9 @@ def test_the_document_names_every_route_with_examples_and_problems(api: Api) -> 
     assert set(document["paths"]) == {
         "/events",
         *(question.path.replace(":path", "") for question in QUESTIONS),
+        "/customers/{customer_id}/erasure",
+        "/customers/{customer_id}/hold",
+        "/customers/{customer_id}/hold/lift",
         "/dead-letters",
         "/dead-letters/{kept_id}",
         "/dead-letters/redrive",

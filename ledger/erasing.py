@@ -1,0 +1,250 @@
+"""Erasing a customer's personal data, and holds that forbid it.
+
+What is personal is stored only under the customer's own data key. Erasing destroys the key, in the
+transaction that records the erasure as an event. Inputs that wait for something lose their personal
+part and go on waiting, so that no figure changes; other kept inputs can be read by nobody any more.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopg2 import Binary
+from psycopg2.extensions import cursor as PgCursor
+
+from ledger import kept
+from ledger.account import Move
+from ledger.candidates import Candidate, Receipt
+from ledger.datastore import Datastore
+from ledger.intake import Intake
+from ledger.keys import INTAKE_SUBJECT, Keyring, customer_subject
+from ledger.redriving import Carried, Input
+from ledger.sql import named_queries
+from schemas.codec import decode
+from schemas.event import Event
+from schemas.message import Message
+
+_SQL = named_queries(Path(__file__).with_name("erasing.sql"))
+SOURCE = "servicetrail"
+"""The source of the events that Servicetrail writes itself."""
+
+ERASED, HOLD_PLACED, HOLD_LIFTED = (
+    "customer.erased.v1",
+    "customer.hold_placed.v1",
+    "customer.hold_lifted.v1",
+)
+
+
+class OnHold(ValueError):
+    """The customer's data must be kept for now; the text says why, and what to do."""
+
+
+class NotOnHold(ValueError):
+    """There is no hold to lift."""
+
+
+class Erasure(NamedTuple):
+    """What an erasure did.
+
+    `position` and `event_id` are those of the event that records it. `personal_events`: how many
+    events had personal data; `inputs`: the kept inputs that nobody can read any more; `reduced`:
+    those that wait on without their personal part.
+    """
+
+    customer_id: str
+    basis: str
+    requested_at: datetime | None
+    erased_at: datetime
+    position: int
+    event_id: str
+    personal_events: int
+    inputs: list[int]
+    reduced: list[int]
+
+
+class Eraser:
+    """Erases customers, and places and lifts the holds that forbid it."""
+
+    def __init__(self, datastore: Datastore, keyring: Keyring, intake: Intake) -> None:
+        self._datastore = datastore
+        self._keyring = keyring
+        self._intake = intake
+
+    def erase(
+        self, customer_id: str, *, basis: str, requested_at: datetime | None = None
+    ) -> Erasure:
+        """Destroy the customer's personal data and record it. `basis` is the ground for it.
+
+        May be done again, for what has come to light since. Raises OnHold, and what
+        `Intake.carry_out` raises; nothing is erased then.
+        """
+        now = datetime.now(UTC)
+        data = {
+            "customer_id": customer_id,
+            "basis": basis,
+            "requested_at": None if requested_at is None else requested_at.isoformat(),
+        }
+        errand = _Erasing(self._keyring, self._intake, customer_id, _own_event(ERASED, data, now))
+        [receipt] = self._intake.carry_out(errand, ours=True)
+        return Erasure(
+            customer_id,
+            basis,
+            requested_at,
+            now,
+            _position(receipt),
+            errand.event_id,
+            errand.personal_events,
+            errand.inputs_lost,
+            errand.inputs_reduced,
+        )
+
+    def hold(self, customer_id: str, *, reason: str, who: str) -> int:
+        """Forbid erasing the customer until the hold is lifted; the position of that event."""
+        return self._record(HOLD_PLACED, customer_id, reason, who)
+
+    def lift_hold(self, customer_id: str, *, reason: str, who: str) -> int:
+        """Allow erasing the customer again; the position of that event. Raises NotOnHold."""
+        with self._datastore.transaction() as cursor:
+            if hold_on(cursor, customer_id) is None:
+                raise NotOnHold(f"there is no hold on customer {customer_id}")
+        return self._record(HOLD_LIFTED, customer_id, reason, who)
+
+    def _record(self, type_: str, customer_id: str, reason: str, who: str) -> int:
+        data = {"customer_id": customer_id, "reason": reason, "employee_id": who}
+        message = _own_event(type_, data, datetime.now(UTC))
+        [receipt] = self._intake.record([message])
+        return _position(receipt)
+
+
+def hold_on(cursor: PgCursor, customer_id: str) -> str | None:
+    """The reason of the hold on a customer; None if there is none."""
+    cursor.execute(
+        _SQL["last_hold"],
+        {"customer_id": customer_id, "placed": HOLD_PLACED, "lifted": HOLD_LIFTED},
+    )
+    row = cursor.fetchone()
+    if row is None or row[0] == HOLD_LIFTED:
+        return None
+    return str(decode(bytes(row[1]), bytes(row[2]))["reason"])
+
+
+class _Erasing:
+    """The errand: the event, the key, and the kept inputs, in one transaction."""
+
+    withdrawn = ()
+    only_if_taken = True
+
+    def __init__(
+        self, keyring: Keyring, intake: Intake, customer_id: str, message: Message
+    ) -> None:
+        self.inputs = (Input(message),)
+        self.event_id = ""
+        self.personal_events = 0
+        self.inputs_lost: list[int] = []
+        self.inputs_reduced: list[int] = []
+        self._keyring = keyring
+        self._intake = intake
+        self._customer_id = customer_id
+        self._subject = customer_subject(customer_id)
+
+    def write(self, cursor: PgCursor, carried: Carried) -> list[Move]:
+        """Everything is found under the ledger's lock: what comes later finds the key destroyed."""
+        reason = hold_on(cursor, self._customer_id)
+        if reason is not None:
+            raise OnHold(
+                f"customer {self._customer_id} must not be erased: {reason}; lift the hold first, "
+                "if that is right: servicetrail hold --lift"
+            )
+        [candidate] = carried.candidates
+        self.event_id = candidate.event_id
+        asked = {"customer_id": self._customer_id, "subject": self._subject}
+        cursor.execute(_SQL["personal_events"], asked)
+        [(self.personal_events,)] = cursor.fetchall()
+        self.inputs_reduced = list(self._reduce(cursor, carried))
+        self._disown(cursor)
+        cursor.execute(_SQL["destroy_key"], asked | {"now": carried.now})
+        cursor.execute(_SQL["unreadable"], asked)
+        self.inputs_lost = [kept_id for (kept_id,) in cursor]
+        return []
+
+    def _reduce(self, cursor: PgCursor, carried: Carried) -> Iterator[int]:
+        """Seal what is parked anew, without its personal part, with the key of the intake."""
+        cursor.execute(_SQL["parked"], {"subject": self._subject})
+        waiting = kept.messages(cursor, self._keyring, [kept_id for (kept_id,) in cursor])
+        key = self._keyring.for_sealing([INTAKE_SUBJECT])[INTAKE_SUBJECT]
+        for kept_id, message in waiting.items():
+            candidate = self._intake.read(message, carried.now)
+            if candidate.event is None:
+                continue  # today's schemas do not read it: it goes with the key
+            sealed = kept.seal(_without_personal(message, candidate), key, candidate.event_id)
+            asked = {"kept_id": kept_id, "subject": INTAKE_SUBJECT, "sealed": Binary(sealed)}
+            cursor.execute(_SQL["seal_anew"], asked)
+            yield kept_id
+
+    def _disown(self, cursor: PgCursor) -> None:
+        """Destroy the bytes of inputs whose customer could not be read, but which name this one.
+
+        They are sealed with the key of the intake, which stays. An id that is an ordinary word may
+        be found where something else is meant: such an input is lost too.
+        """
+        cursor.execute(_SQL["nobodys"], {"subject": INTAKE_SUBJECT})
+        nobodys = [kept_id for (kept_id,) in cursor]
+        named = re.compile(rb"(?<![\w-])" + re.escape(self._customer_id.encode()) + rb"(?![\w-])")
+        found = [
+            kept_id
+            for kept_id, message in kept.messages(cursor, self._keyring, nobodys).items()
+            if named.search(message.body) or named.search(json.dumps(message.carried).encode())
+        ]
+        cursor.execute(_SQL["disown"], {"kept_ids": found, "subject": self._subject})
+
+
+def _without_personal(message: Message, candidate: Candidate) -> Message:
+    """The same event in binary mode, as the ledger would hold it: the facts alone."""
+    event: Event = candidate.read_event
+    attributes = {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "time": None if event.time_assumed else event.occurred_at.isoformat(),
+        "sequence": None if event.sequence is None else str(event.sequence),
+        "correlationid": event.correlation_id,
+        "causationid": event.causation_id,
+    }
+    return Message(
+        body=event.facts,
+        content_type="application/avro",
+        attributes={name: value for name, value in attributes.items() if value is not None},
+        default_source=message.default_source,
+        default_id=message.default_id,
+        default_time=message.default_time,
+        origin=message.origin,
+    )
+
+
+def _own_event(type_: str, data: Mapping[str, str | None], now: datetime) -> Message:
+    """An event of our own. Its id says what it is, and is another one each time."""
+    told = json.dumps([type_, data, now.isoformat()], sort_keys=True)
+    attributes = {
+        "id": f"{type_} {sha256(told.encode()).hexdigest()[:32]}",
+        "source": SOURCE,
+        "type": type_,
+        "time": now.isoformat(),
+    }
+    return Message(
+        body=json.dumps(data).encode(),
+        content_type="application/json",
+        attributes=attributes,
+        default_source=SOURCE,
+        default_id=attributes["id"],
+        default_time=now,
+    )
+
+
+def _position(receipt: Receipt) -> int:
+    if receipt.position is None:
+        raise ValueError(f"{receipt.id} was not recorded: {receipt.message}")
+    return receipt.position

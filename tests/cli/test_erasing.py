@@ -1,0 +1,47 @@
+"""`erase`, `hold` and `rekey` as people type them."""
+
+import json
+
+from tests.cli.conftest import Command
+from tests.cli.events import touchpoint
+
+
+def test_a_customer_is_held_then_erased_with_a_certificate(command: Command) -> None:
+    command.run("import", command.write_lines("mail.jsonl", [touchpoint(0, note="Ada Lovelace")]))
+    held = command.run("hold", "--customer", "C-1", "--reason", "dispute 12", "--by", "E-1")
+    assert held.stdout == "Customer C-1 must not be erased; recorded at position 2\n"
+    erase = ["erase", "--customer", "C-1", "--basis", "article 17", "--yes"]
+    refused = command.run(*erase)
+    assert refused.returncode == 2
+    assert "dispute 12" in refused.stderr
+    command.run("hold", "--customer", "C-1", "--reason", "settled", "--lift")
+    done = command.run(*erase, "--requested-at", "2026-03-01", "--certificate", "done.json")
+    assert done.stdout == "Customer C-1 was erased; the certificate is done.json\n"
+    certificate = json.loads((command.directory / "done.json").read_text())
+    assert certificate["position"] == 4
+    assert certificate["requested_at"] == "2026-03-01T00:00:00Z"
+    assert certificate["personal_events"] == 1
+    told = command.run("timeline", "C-1").stdout
+    assert "The customer's personal data were erased: article 17" in told
+
+
+def test_nobody_is_erased_by_mistake(command: Command) -> None:
+    refused = command.run("erase", "--customer", "C-1", "--basis", "article 17")
+    assert refused.returncode == 2
+    assert "--yes" in refused.stderr
+    assert command.run("hold", "--customer", "C-1", "--reason", "x", "--lift").returncode == 2
+
+
+def test_a_new_master_key_takes_the_place_of_the_former_one(command: Command) -> None:
+    command.run("import", command.write_lines("mail.jsonl", [touchpoint(0, note="Ada Lovelace")]))
+    current = command.directory / "data" / "master.key"
+    former = current.read_text()
+    done = command.run("rekey", "new.key")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 data keys are wrapped by the new master key")
+    assert current.read_text() == (command.directory / "new.key").read_text() != former
+    assert current.with_suffix(".former").read_text() == former
+    assert current.stat().st_mode & 0o077 == 0
+    assert command.run("timeline", "C-1").returncode == 0
+    current.write_text(former)
+    assert "another master key" in command.run("timeline", "C-1").stderr

@@ -1,0 +1,35 @@
+"""Erasing and holding over HTTP."""
+
+from tests.web.conftest import Api
+from tests.web.test_reading import touchpoint
+
+TOLD = touchpoint(1, "C/1", "mail", "2026-03-02T09:00:00Z", note="call me: Ada Lovelace")
+
+
+def test_a_customer_is_erased(api: Api) -> None:
+    api.post([TOLD])
+    response = api.client.post("/customers/C%2F1/erasure", json={"basis": "article 17"})
+    assert response.status_code == 200, response.text
+    done = response.json()
+    assert (done["customer_id"], done["position"], done["personal_events"]) == ("C/1", 2, 1)
+    api.project()
+    rows = api.client.get("/customers/C%2F1/timeline").json()["rows"]
+    assert [row["type"] for row in rows] == ["touchpoint.recorded.v1", "customer.erased.v1"]
+
+
+def test_a_hold_refuses_it_until_it_is_lifted(api: Api) -> None:
+    reason = {"reason": "dispute 12", "by": "E-1"}
+    assert api.client.post("/customers/C-1/hold", json=reason).json()["position"] == 1
+    refused = api.client.post("/customers/C-1/erasure", json={"basis": "article 17"})
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "urn:servicetrail:problem:on-hold"
+    assert "dispute 12" in refused.json()["detail"]
+    assert api.client.post("/customers/C-1/hold/lift", json=reason).status_code == 200
+    assert api.client.post("/customers/C-1/hold/lift", json=reason).status_code == 409
+    assert api.client.post("/customers/C-1/erasure", json={"basis": "asked"}).status_code == 200
+
+
+def test_an_erasure_needs_its_ground(api: Api) -> None:
+    response = api.client.post("/customers/C-1/erasure", json={"basis": ""})
+    assert response.status_code == 422
+    assert response.json()["parameters"][0]["name"] == "basis"
