@@ -5,6 +5,7 @@ an aware instant after which nothing counts.
 """
 
 from projections.answers import LARGEST_PAGE, METRIC_VERSION, Answer, BadToken, snapshot, standing
+from projections.attention.queries import KINDS, UnknownKind, attention
 from projections.channels.queries import channels
 from projections.complaints.quality import complaint_quality
 from projections.complaints.queries import complaint, complaints
@@ -30,6 +31,7 @@ from projections.timeline.queries import timeline
 __all__ = [
     "DIMENSIONS",
     "FINDINGS",
+    "KINDS",
     "LARGEST_PAGE",
     "METRICS",
     "METRIC_VERSION",
@@ -38,8 +40,10 @@ __all__ = [
     "BadToken",
     "UnknownDimension",
     "UnknownFinding",
+    "UnknownKind",
     "UnknownMetric",
     "UnknownVerdict",
+    "attention",
     "channels",
     "complaint",
     "complaint_quality",

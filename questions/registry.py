@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from questions.attention import ATTENTION
 from questions.channels import CHANNELS
 from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
 from questions.promises import PROMISE, PROMISE_QUALITY, PROMISES
@@ -19,5 +20,6 @@ QUESTIONS: tuple[Question[Any], ...] = (
     COMPLAINTS,
     COMPLAINT,
     COMPLAINT_QUALITY,
+    ATTENTION,
 )
 """In the order of the documents. A route whose path swallows another's comes after it."""

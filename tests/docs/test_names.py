@@ -13,7 +13,7 @@ from domain import EVENT_TYPES
 from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
-from questions import channels, complaints, promises, response_times, timeline
+from questions import attention, channels, complaints, promises, response_times, timeline
 from questions.question import RowModel
 from servicetrail.cli.main import app
 from servicetrail.settings import PREFIX, Settings
@@ -175,6 +175,7 @@ def first_cells(text: str, heading: str) -> list[str]:
         ("Promise quality", promises.PromiseQualityRow),
         ("Complaints", complaints.ComplaintRow),
         ("Complaint quality", complaints.ComplaintQualityRow),
+        ("Attention", attention.AttentionRow),
     ],
 )
 def test_every_column_is_defined(part: str, row: type[RowModel]) -> None:

@@ -1,0 +1,1 @@
+"""What needs attention now: promises, customers who wait, and complaints, in one list."""

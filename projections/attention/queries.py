@@ -1,0 +1,205 @@
+"""Answers what needs attention now."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ledger.datastore import PgCursor
+from ledger.sql import named_queries
+from projections.answers import Answer, WrongParameter, answer, cut, fetch, page
+from projections.complaints.deadlines import deadlines
+from projections.complaints.reading import cases
+from projections.policies.book import RuleBook, rule_book
+
+KINDS = ("promise", "reply", "complaint")
+"""What can need attention."""
+
+LONGEST_HORIZON = 366 * 86_400
+"""In seconds: no list looks ahead further than a year."""
+
+_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_READ_MODELS = ("promises", "conversations", "complaints", "policies", "customers")
+_TIERS = ("most_valuable", "most_growable", "low_contribution", "negative")
+
+
+class UnknownKind(WrongParameter):
+    """Nothing of that kind needs attention."""
+
+    parameter = "kind"
+
+
+class Item(NamedTuple):
+    """Something that is due, in the order of the list. `kind`, `thing_id` and `step` name it.
+
+    `priority` is 1 for the first tier and for regulated complaints, up to 5 for customers who are
+    in none.
+    """
+
+    priority: int
+    due_at: datetime
+    kind: str
+    thing_id: str
+    step: str
+    customer_id: str
+    tier: str | None
+    regulated: bool
+    channel: str
+    topic: str | None
+    team: str | None
+    employee_id: str | None
+    events: tuple[str, ...]
+
+
+_KEY = ("priority", "due_at", "kind", "thing_id", "step")
+
+
+def attention(
+    cursor: PgCursor,
+    *,
+    as_of: datetime,
+    horizon_seconds: float = 86_400,
+    kind: str | None = None,
+    channel: str | None = None,
+    limit: int = 100,
+    token: str | None = None,
+) -> Answer:
+    """What is due at `as_of`, or will be in `horizon_seconds`: by tier, then by when it is due.
+
+    Complaints with a jurisdiction are not put back for the customer's tier: they stand among those
+    of the first one. `kind` is one of KINDS. Rows: `priority` (1 first), `due_at`, `seconds_left`
+    (negative: past), `kind`, `thing_id` (of the promise, the conversation, the complaint), `step`
+    (what is to be done: keep; first_response or next_reply; acknowledge, apologize, amend, decide,
+    resolution or anticipate), `customer_id`, `tier` (at `as_of`), `regulated`, `channel`, `topic`,
+    `team`, `employee_id`, `events` (the ids of those that say so, service levels among them).
+
+    Raises UnknownKind, ValueError for a limit outside 1 to 1,000 or a horizon outside 0 to
+    LONGEST_HORIZON, and BadToken.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownKind(f"kind must be one of {', '.join(KINDS)}")
+    if not 0 <= horizon_seconds <= LONGEST_HORIZON:
+        raise ValueError(f"the horizon must be from 0 to {LONGEST_HORIZON} seconds")
+    wanted = page("attention", limit, as_of, token)
+    until = wanted.as_of + timedelta(seconds=horizon_seconds)
+    asked = {"as_of": wanted.as_of, "until": until, "channel": channel}
+    sources = {"promise": _promises, "reply": _replies, "complaint": _complaints}
+    due = (
+        item
+        for name, source in sources.items()
+        if kind in (None, name)
+        for item in source(cursor, asked)
+        if item.due_at <= until
+    )
+    if wanted.after is not None:
+        priority, due_at, *rest = wanted.after
+        after = (priority, datetime.fromisoformat(due_at), *rest)
+        due = (item for item in due if item[: len(_KEY)] > after)
+    rows = [_row(item, wanted.as_of) for item in nsmallest(limit + 1, due)]
+    rows, next_ = cut("attention", wanted, rows, _KEY)
+    return answer(cursor, _READ_MODELS, wanted.as_of, rows, next_)
+
+
+def _row(item: Item, as_of: datetime) -> dict[str, Any]:
+    left = (item.due_at - as_of).total_seconds()
+    return item._asdict() | {"seconds_left": left, "events": list(item.events)}
+
+
+def _priority(tier: str | None) -> int:
+    return 1 + (_TIERS.index(tier) if tier in _TIERS else len(_TIERS))
+
+
+def _promises(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
+    """Promises that nothing has settled."""
+    for row in fetch(cursor, _SQL["promises"], asked):
+        yield Item(
+            _priority(row["tier"]),
+            row["due_at"],
+            "promise",
+            row["promise_id"],
+            "keep",
+            row["customer_id"],
+            row["tier"],
+            False,
+            row["channel"],
+            row["topic"],
+            row["team"],
+            row["employee_id"],
+            tuple(dict.fromkeys((row["made_by"], row["due_by"]))),
+        )
+
+
+def _replies(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
+    """Conversations in which somebody waits for a person, by the service level that ends first."""
+    rows = fetch(cursor, _SQL["waits"], asked)
+    if not rows:
+        return
+    book = _book(cursor, asked, since=min(row["started_at"] for row in rows))
+    first: dict[str, Item] = {}
+    for row in rows:
+        item = _reply(row, book)
+        if item is not None and (
+            item.thing_id not in first or item.due_at < first[item.thing_id].due_at
+        ):
+            first[item.thing_id] = item
+    yield from first.values()
+
+
+def _reply(row: dict[str, Any], book: RuleBook) -> Item | None:
+    """The wait, if a service level says until when."""
+    level = book.levels.level(
+        row["metric"],
+        row["started_at"],
+        channel=row["channel"],
+        topic=row["topic"],
+        tier=row["tier_then"],
+    )
+    due_at = level and book.due_at(level, row["started_at"])
+    if level is None or due_at is None:
+        return None
+    return Item(
+        _priority(row["tier"]),
+        due_at,
+        "reply",
+        row["conversation_id"],
+        row["metric"],
+        row["customer_id"],
+        row["tier"],
+        False,
+        row["channel"],
+        row["topic"],
+        row["team"],
+        None,
+        (row["started_by"], level.event_id),
+    )
+
+
+def _complaints(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
+    """Steps that complaints still need; the clock of a regulated one does not know the tier."""
+    rows = fetch(cursor, _SQL["complaints"], asked)
+    if not rows:
+        return
+    book = _book(cursor, asked, since=min(row["raised_at"] for row in rows))
+    for row, case in zip(rows, cases(cursor, rows, book, as_of=asked["as_of"]), strict=True):
+        regulated = bool(case.raised.data.get("jurisdiction"))
+        for deadline in deadlines(case):
+            yield Item(
+                1 if regulated else _priority(row["tier"]),
+                deadline.due_at,
+                "complaint",
+                row["complaint_id"],
+                deadline.step,
+                row["customer_id"],
+                row["tier"],
+                regulated,
+                row["channel"],
+                row["topic"],
+                row["team"],
+                row["employee_id"],
+                deadline.events,
+            )
+
+
+def _book(cursor: PgCursor, asked: dict[str, Any], *, since: datetime) -> RuleBook:
+    return rule_book(cursor, since=since, as_of=asked["as_of"], until=asked["until"])

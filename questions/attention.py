@@ -1,0 +1,84 @@
+"""The question what needs attention now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from ledger.datastore import PgCursor
+from projections.answers import Answer
+from projections.attention.queries import KINDS, LONGEST_HORIZON, attention
+from questions.parameters import AsOf, Identifier, Paging, one_of
+from questions.question import Question, RowModel
+from questions.tables import column, duration, in_columns, instant, words
+
+
+class AttentionParameters(AsOf, Paging):
+    """Parameters of the list of what needs attention."""
+
+    horizon_seconds: float = Field(
+        default=86_400,
+        ge=0,
+        le=LONGEST_HORIZON,
+        description="How far to look ahead; 0: only what is past",
+    )
+    kind: str | None = Field(
+        default=None, description="Only these", json_schema_extra=one_of(KINDS)
+    )
+    channel: Identifier | None = Field(default=None, description="Only what is due there")
+
+
+class AttentionRow(RowModel):
+    """Something that is due."""
+
+    priority: int = Field(description="1 first: by tier, regulated complaints among the first")
+    due_at: datetime
+    kind: str
+    thing_id: str = Field(description="The promise's, the conversation's or the complaint's")
+    step: str = Field(description="What is to be done")
+    customer_id: str
+    tier: str | None = Field(description="The customer's at `as_of`")
+    regulated: bool
+    channel: str
+    topic: str | None
+    team: str | None
+    employee_id: str | None
+    events: list[str] = Field(description="Ids of the events that say so")
+    seconds_left: float = Field(description="From `as_of` until it is due; negative: past")
+
+
+def _ask(cursor: PgCursor, asked: AttentionParameters) -> Answer:
+    return attention(
+        cursor,
+        as_of=asked.as_of,
+        horizon_seconds=asked.horizon_seconds,
+        kind=asked.kind,
+        channel=asked.channel,
+        limit=asked.limit,
+        token=asked.cursor,
+    )
+
+
+ATTENTION = Question(
+    command="attention",
+    path="/attention",
+    summary="What needs attention now: what is due soon or overdue, by tier and time",
+    details="Promises to be kept, customers waiting for a reply, steps that complaints need. The "
+    "clock of a regulated complaint does not know the customer's tier.",
+    parameters=AttentionParameters,
+    row=AttentionRow,
+    ask=_ask,
+    tables=in_columns(
+        column("Tier", "tier"),
+        instant("Due", "due_at"),
+        duration("Left", "seconds_left"),
+        column("Kind", "kind"),
+        column("Step", "step"),
+        words("Which", "thing_id"),
+        words("Customer", "customer_id"),
+        column("Channel", "channel"),
+        column("Team", "team"),
+        column("By", "employee_id"),
+    ),
+)
