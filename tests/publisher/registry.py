@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 NO_SUBJECT = (HTTPStatus.NOT_FOUND, {"error_code": 40401, "message": "Subject not found."})
 NO_SCHEMA = (HTTPStatus.NOT_FOUND, {"error_code": 40403, "message": "Schema not found"})
@@ -29,12 +29,15 @@ class RegistryServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._answer(self._refused() or registry.get(self.path))
+                self._answer(self._refused() or registry.get(self._asked()))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 text = json.loads(body)["schema"]
-                self._answer(self._refused() or registry.post(unquote(self.path), text))
+                self._answer(self._refused() or registry.post(self._asked(), text))
+
+            def _asked(self) -> str:
+                return unquote(urlsplit(self.path).path)
 
             def _refused(self) -> Answer | None:
                 asked = self.headers["Authorization"]
@@ -56,7 +59,10 @@ class RegistryServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def get(self, path: str) -> Answer:
-        number = int(path.removeprefix("/schemas/ids/"))
+        prefix, _, last = path.rpartition("/")
+        if prefix != "/schemas/ids":
+            return NO_SUBJECT
+        number = int(last)
         if not 0 < number <= len(self.texts):
             return NO_SCHEMA
         return HTTPStatus.OK, {"schema": self.texts[number - 1]}
