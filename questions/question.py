@@ -40,15 +40,16 @@ class ListAnswer(BaseModel, Generic[Row]):
 class Question(Generic[Parameters]):
     """One question, from which both its route and its command are made.
 
-    `command` is the name on the command line, `path` the route of GET. `summary` says in one line
-    what is answered, `details` what people should know beside it. `ask` gets a cursor of
-    `projections.answers.snapshot` and the parameters, and before these the id that stands in the
-    path where there is one: `subject` is its name. A question about one thing says in `thing` what
-    it is: no row means then that it is not there. Two questions may share a command, a list and one
-    thing of it: the id is then optional. `tables` shows the rows to people.
+    `command` is the name on the command line (None: a command of its own asks it there), `path` the
+    route of GET. `summary` says in one line what is answered, `details` what people should know
+    beside it. `ask` gets a cursor of `projections.answers.snapshot` and the parameters, and before
+    these the id that stands in the path where there is one: `subject` is its name. A question about
+    one thing says in `thing` what it is: no row means then that it is not there. Two questions may
+    share a command, a list and one thing of it: the id is then optional. `tables` shows the rows to
+    people.
     """
 
-    command: str
+    command: str | None
     path: str
     summary: str
     parameters: type[Parameters]

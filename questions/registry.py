@@ -7,11 +7,13 @@ from questions.channels import CHANNELS
 from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
 from questions.promises import PROMISE, PROMISE_QUALITY, PROMISES
 from questions.question import Question
+from questions.replay import REPLAY
 from questions.response_times import RESPONSE_TIMES
 from questions.timeline import TIMELINE
 
 QUESTIONS: tuple[Question[Any], ...] = (
     TIMELINE,
+    REPLAY,
     CHANNELS,
     RESPONSE_TIMES,
     PROMISES,

@@ -99,6 +99,18 @@ def fold(facts: Iterable[PromiseFact]) -> list[Promise]:
     return [row for row in rows if row.visible_from < row.visible_to]
 
 
+def verdict_at(rows: Iterable[Promise], as_of: datetime) -> str | None:
+    """The verdict of one promise as of an instant, as `judged` of queries.sql says it; None before
+    it was made.
+    """
+    for row in rows:
+        if row.visible_from <= as_of < row.visible_to:
+            if row.settled_at is not None and row.settled_at <= as_of:
+                return row.verdict
+            return "overdue" if row.due_at < as_of else "pending"
+    return None
+
+
 def counting(facts: Iterable[PromiseFact]) -> set[str]:
     """The ids of the facts that made the promise, moved its due time or settled it.
 

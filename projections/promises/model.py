@@ -22,7 +22,8 @@ IGNORES = types_of(
 )
 
 
-def _fact_of(event: RecordedEvent) -> PromiseFact:
+def fact_of(event: RecordedEvent) -> PromiseFact:
+    """The fact that an event of a promise is."""
     field = event.data.get
     weighing = field("weighing") or {}
     standard, competitor, need, resources = map(weighing.get, SIDES)
@@ -56,7 +57,7 @@ def _fact_of(event: RecordedEvent) -> PromiseFact:
 _FACTS = FactsOfThings(
     facts_table="promise_facts",
     columns=PromiseFact._fields,
-    fact_of=_fact_of,
+    fact_of=fact_of,
     stored=PromiseFact._make,
     fold=fold,
     rows=Table("promises", Promise._fields, {"promise_id": "text", "visible_from": "timestamptz"}),

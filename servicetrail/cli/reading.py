@@ -31,12 +31,13 @@ _SHARED = [*Window.model_fields, *Paging.model_fields]
 
 def add_to(app: typer.Typer) -> None:
     """Add the group's commands."""
-    for name, together in groupby(sorted(QUESTIONS, key=_command), key=_command):
+    asked = sorted((question for question in QUESTIONS if question.command), key=_command)
+    for name, together in groupby(asked, key=_command):
         app.command(name)(_answering(list(together)))
 
 
 def _command(question: Question[Any]) -> str:
-    return question.command
+    return question.command or ""
 
 
 def _answering(questions: Sequence[Question[Any]]) -> Callable[..., None]:

@@ -13,7 +13,7 @@ from domain import EVENT_TYPES
 from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
-from questions import attention, channels, complaints, promises, response_times, timeline
+from questions import attention, channels, complaints, promises, replay, response_times, timeline
 from questions.question import RowModel
 from servicetrail.cli.main import app
 from servicetrail.settings import PREFIX, Settings
@@ -169,6 +169,7 @@ def first_cells(text: str, heading: str) -> list[str]:
     ("part", "row"),
     [
         ("Timelines", timeline.TimelineRow),
+        ("Replays", replay.ReplayRow),
         ("Channels", channels.ChannelRow),
         ("Response times", response_times.ResponseTimeRow),
         ("Promises", promises.PromiseRow),

@@ -256,6 +256,7 @@ def test_status_and_health_tell_how_far_the_read_models_are(api: Api) -> None:
 
 ASKED = {
     "/customers/{customer_id:path}/timeline": ["/customers/C-1/timeline"],
+    "/customers/{customer_id:path}/replay": ["/customers/C-1/replay"],
     "/response-times": [
         "/response-times",
         "/response-times?by=topic&by=team&by=department&by=employee",
