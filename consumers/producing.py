@@ -1,5 +1,6 @@
 """Kafka out: records produced so that none is acknowledged before all in-sync replicas have it."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _NO_TOPIC_ID = "00000000-0000-0000-0000-000000000000"
 _CONNECT_MS = 5_000
 _GIVE_UP_SECONDS = 5
 _LOOK_SECONDS = 0.2
+_MOMENT_SECONDS = 0.01
 
 DEFAULTS: Mapping[str, Any] = {
     "client_id": "servicetrail-publisher",
@@ -109,14 +111,8 @@ class Producing:
     def __init__(self, bootstrap_servers: str, options: Mapping[str, Any]) -> None:
         self._cluster = Cluster(bootstrap_servers, options)
         self._topic_ids: dict[str, str | None] = {}
-        settings = {**DEFAULTS, **options, **_FIXED, "bootstrap_servers": bootstrap_servers}
-        try:
-            _expect_listener(bootstrap_servers, options)
-            self._producer = KafkaProducer(**settings)
-        except _AWAY as error:
-            raise ProducingFailed(
-                f"no broker answers at {bootstrap_servers}: {_told(error)}"
-            ) from None
+        self._settings = {**DEFAULTS, **options, **_FIXED, "bootstrap_servers": bootstrap_servers}
+        self._producer = self._connected()
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str | None]:
         """The ids of topics, which tell a topic from another one that has the name later.
@@ -131,33 +127,28 @@ class Producing:
     def produce(self, records: Sequence[Record], give_up: Callable[[], bool]) -> Produced:
         """Produce records in their order, and wait until every one is decided.
 
+        Where the brokers refuse one, those behind it are produced one by one: kafka-python (3.0.12)
+        gives an idempotent producer up after a refusal, and lays it on all records in its hands.
         `give_up` is asked several times a second. When it says so, and after a failure, some are
         undecided: then this connection can only be closed, and those have to be produced again on
         another.
         """
-        produced = Produced()
-        futures = []
-        for place, record in enumerate(records):
-            try:
-                futures.append((place, self._send(record)))
-            except _REFUSALS as error:
-                produced.refused[place] = _told(error)
-            except _AWAY as error:
-                produced.failure = _told(error)
-                break
-        finished = self._finish(give_up)
-        for place, future in futures:
-            if not future.is_done:
-                continue
-            problem = future.exception
-            if problem is None:
+        produced, blamed = self._attempt(records, give_up)
+        reconnect = bool(blamed)
+        for place in blamed:
+            if produced.failure is not None:
+                return produced
+            if reconnect:
+                self._reconnect()
+            alone, refused = self._attempt([records[place]], give_up)
+            reconnect = bool(refused)
+            if refused:
+                produced.refused[place] = _told(refused[0])
+            elif alone.acknowledged:
                 produced.acknowledged.append(place)
-            elif isinstance(problem, _REFUSALS):
-                produced.refused[place] = _told(problem)
-            else:
-                produced.failure = produced.failure or _told(problem)
-        if not finished:
-            produced.failure = produced.failure or "given up before the brokers acknowledged"
+            produced.failure = alone.failure
+        if reconnect:
+            self._reconnect()
         return produced
 
     def close(self) -> None:
@@ -170,6 +161,48 @@ class Producing:
             self._producer._sender.join(_GIVE_UP_SECONDS)
             self._producer.close(timeout=_GIVE_UP_SECONDS)
 
+    def _attempt(
+        self, records: Sequence[Record], give_up: Callable[[], bool]
+    ) -> tuple[Produced, dict[int, BaseException]]:
+        """What became of records, and those of which the brokers are said to have refused one."""
+        produced = Produced()
+        blamed: dict[int, BaseException] = {}
+        futures = []
+        for place, record in enumerate(records):
+            try:
+                futures.append((place, self._send(record)))
+            except _REFUSALS as error:
+                produced.refused[place] = _told(error)
+            except _AWAY as error:
+                produced.failure = _told(error)
+                break
+        finished = self._finish([future for _, future in futures], give_up)
+        for place, future in futures:
+            if not future.is_done:
+                continue
+            problem = future.exception
+            if problem is None:
+                produced.acknowledged.append(place)
+            elif isinstance(problem, _REFUSALS):
+                blamed[place] = problem
+            else:
+                produced.failure = produced.failure or _told(problem)
+        if not finished:
+            produced.failure = produced.failure or "given up before the brokers acknowledged"
+        return produced, blamed
+
+    def _reconnect(self) -> None:
+        self.close()
+        self._producer = self._connected()
+
+    def _connected(self) -> KafkaProducer:
+        servers = self._settings["bootstrap_servers"]
+        try:
+            _expect_listener(servers, self._settings)
+            return KafkaProducer(**self._settings)
+        except _AWAY as error:
+            raise ProducingFailed(f"no broker answers at {servers}: {_told(error)}") from None
+
     def _send(self, record: Record) -> Any:
         return self._producer.send(
             record.topic,
@@ -179,14 +212,20 @@ class Producing:
             timestamp_ms=record.timestamp,
         )
 
-    def _finish(self, give_up: Callable[[], bool]) -> bool:
+    def _finish(self, futures: Sequence[Any], give_up: Callable[[], bool]) -> bool:
+        """Wait until everything sent is decided; whether it is."""
         while True:
             try:
                 self._producer.flush(timeout=_LOOK_SECONDS)
                 return True
             except KafkaTimeoutError:
-                if give_up():
-                    return False
+                pass
+            except KafkaError:  # it gives itself up this moment; the futures will tell why
+                if all(future.is_done for future in futures):
+                    return True
+                time.sleep(_MOMENT_SECONDS)
+            if give_up():
+                return False
 
     def _look_up(self, topics: list[str]) -> dict[str, str | None]:
         settings = self._cluster.settings(KafkaAdminClient.DEFAULT_CONFIG)

@@ -52,6 +52,17 @@ class Channel:
         Cluster(self.bootstrap_servers).create_topics([full_name], partitions=partitions)
         return full_name
 
+    def small_topic(self, name: str, largest_bytes: int) -> str:
+        """Make a topic whose records may be only so large; its full name."""
+        full_name = f"{self.prefix}-{name}"
+        configs = {"max.message.bytes": largest_bytes}
+        with self.admin() as admin:
+            admin.create_topics(
+                {full_name: {"num_partitions": 1, "replication_factor": 1, "configs": configs}},
+                wait_for_metadata=True,
+            )
+        return full_name
+
     def send(
         self,
         topic: str,
