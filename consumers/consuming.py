@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -12,6 +12,9 @@ from consumers.cluster import Cluster
 
 PATTERN = "^"
 """What a topic begins with that is a regular expression for the names of topics."""
+
+DEAD = ".dead"
+"""How the name of the topic ends in which is told what was not taken of another."""
 
 # What the consumer rests on; everything else may be set by `Consuming.options`.
 _OURS = {
@@ -39,6 +42,8 @@ class Consuming:
     instance: a name of this process that it keeps over restarts, for static membership.
     batch_events, batch_bytes: how much is taken in one transaction at most. (One larger event is a
         batch of its own.)
+    dead_topics: whether those who published a record that is refused are told in `<topic>.dead`:
+        off, notices (why), or records (the record itself as well).
     options: any other setting of kafka-python's `KafkaConsumer`.
 
     Raises `ValueError` for options that are not there to be set.
@@ -50,6 +55,7 @@ class Consuming:
     instance: str | None = None
     batch_events: int = 2_000
     batch_bytes: int = 16 * 1024 * 1024
+    dead_topics: Literal["off", "notices", "records"] = "off"
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,7 +72,10 @@ class Consuming:
         if not any(topic.startswith(PATTERN) for topic in self.topics):
             return None
         alternatives = [
-            topic.removeprefix(PATTERN) if topic.startswith(PATTERN) else re.escape(topic)
+            # Topics that tell what was not taken hold no events: a pattern never means them.
+            f"(?!.*{re.escape(DEAD)}$){topic.removeprefix(PATTERN)}"
+            if topic.startswith(PATTERN)
+            else re.escape(topic)
             for topic in self.topics
         ]
         try:

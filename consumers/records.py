@@ -1,6 +1,6 @@
 """From a Kafka record to a message, as the CloudEvents binding for Kafka says."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -89,6 +89,23 @@ def _instant(timestamp: int, received_at: datetime) -> datetime:
 
 def _shown_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[list[Any]]:
     return [[name, _shown(value)] for name, value in headers]
+
+
+def carried_key(message: Message) -> bytes | None:
+    """The key of the record that the message was."""
+    return _as_it_was(message.carried.get("key"))
+
+
+def carried_headers(message: Message) -> list[tuple[str, bytes]]:
+    """The headers of the record that the message was; those without a value are empty."""
+    headers = message.carried.get("headers", ())
+    return [(name, _as_it_was(value) or b"") for name, value in headers]
+
+
+def _as_it_was(shown: str | dict[str, str] | None) -> bytes | None:
+    if shown is None:
+        return None
+    return shown.encode() if isinstance(shown, str) else b64decode(shown["base64"])
 
 
 def _shown(value: bytes | None) -> str | dict[str, str] | None:

@@ -107,7 +107,14 @@ class Taker:
             )
             receipts = self._patiently(
                 lambda: [
-                    set_aside(self._datastore, self._keyring, message, failure, tracking=tracking)
+                    set_aside(
+                        self._datastore,
+                        self._keyring,
+                        message,
+                        failure,
+                        tracking=tracking,
+                        noted=self._intake.notices,
+                    )
                 ]
             )
         return Taken(records, receipts, _moved(claims, ends))

@@ -9,7 +9,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from consumers.consuming import PATTERN, Consuming
+from consumers.consuming import DEAD, PATTERN, Consuming
 from ledger.datastore import Datastore
 from ledger.positions import positions
 
@@ -70,9 +70,14 @@ def missing_topics(consuming: Consuming) -> list[str]:
 
 
 def create_topics(consuming: Consuming, partitions: int) -> list[str]:
-    """Create the topics named that do not exist, and say which they were. Raises `BrokersAway`."""
+    """Create the topics named that do not exist, with those for what is not taken, and say which
+    they were. Raises `BrokersAway`.
+    """
+    names = named_topics(consuming)
+    if consuming.dead_topics != "off":
+        names += [name + DEAD for name in names]
     with _told():
-        return consuming.cluster.create_topics(named_topics(consuming), partitions=partitions)
+        return consuming.cluster.create_topics(names, partitions=partitions)
 
 
 def named_topics(consuming: Consuming) -> list[str]:

@@ -22,7 +22,7 @@ from psycopg2.extensions import cursor as PgCursor
 from psycopg2.extras import execute_values
 
 from domain import EVENT_TYPES, Fact
-from ledger import account, kept
+from ledger import account, kept, notices
 from ledger.account import Move
 from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
@@ -49,7 +49,8 @@ class _Overtaken(Exception):
 class Intake:
     """Takes messages into the ledger. Safe to use from several threads and processes at once.
 
-    `registry` is where the schemas of the Confluent wire format are looked up.
+    `registry` is where the schemas of the Confluent wire format are looked up. With `notices`, what
+    came over Kafka and is refused is noted, to be told to those who published it.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Intake:
         *,
         max_event_bytes: int = MAX_BYTES,
         registry: SchemaRegistry | None = None,
+        notices: bool = False,
     ) -> None:
+        self.notices = notices
         self._datastore = datastore
         self._keyring = keyring
         self._read = partial(read, max_bytes=max_event_bytes, registry=registry)
@@ -217,18 +220,24 @@ class Intake:
         keys: Mapping[str, DataKey],
         now: datetime,
     ) -> None:
+        refused: list[tuple[int, kept.Kept]] = []
         if to_keep:
             try:
-                kept.keep(cursor, self._keyring, to_keep, keys, now)
+                places = kept.keep(cursor, self._keyring, to_keep, keys, now)
             except (UniqueViolation, kept.Moved) as error:
                 raise _Overtaken from error
+            refused += notices.with_ids(places, to_keep)
         settled = {
             c.parked.kept_id: c.position for c, _ in decisions.appended if c.parked is not None
         }
         if settled:
             kept.settle(cursor, settled, now)
         for candidate in decisions.refused:
-            kept.refuse(cursor, candidate.to_keep(), now)
+            kept_id = kept.refuse(cursor, candidate.to_keep(), now)
+            if kept_id is not None:
+                refused.append((kept_id, candidate.to_keep()))
+        if self.notices:
+            notices.note(cursor, refused, now)
         for candidate in decisions.still_waiting:
             kept.wait_on(cursor, candidate.to_keep())
         duplicates = Counter(

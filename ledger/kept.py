@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventsourcing.persistence import OperationalError
 from psycopg2.extensions import cursor as PgCursor
@@ -75,8 +75,9 @@ def keep(
     inputs: Sequence[Kept],
     keys: Mapping[str, DataKey],
     now: datetime,
-) -> None:
-    """Keep each input, sealed with the key of its customer, out of `keys`.
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """Keep each input, sealed with the key of its customer, out of `keys`. Gives the kept id and
+    the origin of each, in any order.
 
     A conflict or rejection that is kept already, byte for byte, counts as one more attempt. Whoever
     parks holds the ledger's lock. Raises psycopg2's `UniqueViolation` for an event that is parked
@@ -87,10 +88,11 @@ def keep(
         cursor.execute(_SQL["attempted"], {"kept_ids": sorted(seen_again.values()), "now": now})
         if cursor.rowcount != len(seen_again):
             raise Moved("an input that came again was redriven or discarded at the same time")
-    new = [kept for index, kept in enumerate(inputs) if index not in seen_again]
-    if not new:
-        return
-    execute_values(cursor, _SQL["keep"], [_row(kept, keys, now) for kept in new], _ROW)
+    found: list[tuple[int, Mapping[str, Any]]]
+    found = [(kept_id, inputs[index].message.origin) for index, kept_id in seen_again.items()]
+    new = [_row(kept, keys, now) for index, kept in enumerate(inputs) if index not in seen_again]
+    found += execute_values(cursor, _SQL["keep"], new, _ROW, fetch=True)
+    return found
 
 
 def parked_of(cursor: PgCursor, stream_ids: Iterable[str]) -> dict[str, list[Parked]]:
@@ -135,9 +137,11 @@ def settle(cursor: PgCursor, positions: Mapping[int, int | None], now: datetime)
     )
 
 
-def refuse(cursor: PgCursor, kept: Kept, now: datetime) -> None:
-    """A parked input turned out to be in conflict or rejected."""
+def refuse(cursor: PgCursor, kept: Kept, now: datetime) -> int | None:
+    """A parked input turned out to be in conflict or rejected; its kept id, if it was parked."""
     cursor.execute(_SQL["refuse"], {**_why(kept), "state": kept.state, "now": now})
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 def wait_on(cursor: PgCursor, kept: Kept) -> None:

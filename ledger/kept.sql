@@ -4,6 +4,7 @@ INSERT INTO intake.kept (
     message, path, sequence, origin, key_subject, sealed, first_seen, last_seen, repairs,
     queue_change
 ) VALUES %s
+RETURNING kept_id, origin
 
 -- name: same_event
 SELECT kept_id, replace(event_id::text, '-', ''), state
@@ -60,6 +61,7 @@ WITH refused AS (
 )
 INSERT INTO intake.steps (kept_id, at, step, outcome, reason, path)
 SELECT kept_id, %(now)s, 'refused', %(state)s, %(reason)s, %(path)s FROM refused
+RETURNING kept_id
 
 -- name: wait_on
 UPDATE intake.kept

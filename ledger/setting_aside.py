@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from eventsourcing.persistence import Tracking
 
-from ledger import account, kept
+from ledger import account, kept, notices
 from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.keys import Keyring, customer_subject
@@ -28,8 +28,10 @@ def set_aside(
     error: Exception,
     *,
     tracking: Sequence[Tracking] = (),
+    noted: bool = False,
 ) -> Receipt:
-    """Keep the message as rejected, and move the deliverer's positions past it.
+    """Keep the message as rejected, and move the deliverer's positions past it. `noted`: those who
+    published it are told.
 
     Nothing is known of a message on which reading or deciding failed, so it goes by the name that
     its way in gave it. Raises what `Intake.take` raises.
@@ -55,6 +57,8 @@ def set_aside(
     keys = keyring.for_sealing([customer_subject(None)])
     with datastore.transaction() as cursor:
         move(cursor, tracking)
-        kept.keep(cursor, keyring, [rejected], keys, now)
+        places = kept.keep(cursor, keyring, [rejected], keys, now)
+        if noted:
+            notices.note(cursor, notices.with_ids(places, [rejected]), now)
         account.enter(cursor, now, outcomes={(source, "rejected"): 1}, settled=[])
     return Receipt(source, id_, "rejected", None, PROGRAM_FAILED, explanation, None)

@@ -12,6 +12,7 @@ import structlog
 
 from consumers.consumer import Consumer, ConsumerFailed, State
 from consumers.consuming import Consuming
+from consumers.dead_topics import DeadTopics
 from consumers.taking import Taken
 from consumers.watching import BrokersAway, create_topics, missing_topics
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
@@ -42,6 +43,7 @@ def consuming_of(settings: Settings) -> Consuming:
             instance=settings.kafka_instance,
             batch_events=settings.kafka_batch_events,
             batch_bytes=settings.kafka_batch_bytes,
+            dead_topics=settings.kafka_dead_topics,
             options=settings.kafka_options,
         )
     except ValueError as error:
@@ -109,6 +111,14 @@ class Consumption:
             system.keyring,
             on_taken=self._on_taken,
         )
+        self._dead_topics: DeadTopics | None = None
+        if self.consuming.dead_topics != "off":
+            self._dead_topics = DeadTopics(
+                self.consuming,
+                system.datastore,
+                system.keyring,
+                create_partitions=create_partitions,
+            )
         self._reading = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -116,6 +126,8 @@ class Consumption:
             threading.Thread(target=self._run, name="consumer"),
             threading.Thread(target=self._watch, name="consumer-watch", daemon=True),
         ]
+        if self._dead_topics is not None:
+            self._threads.append(threading.Thread(target=self._dead_topics.run, name="dead-topics"))
 
     def start(self) -> None:
         """Begin."""
@@ -123,10 +135,15 @@ class Consumption:
             thread.start()
 
     def stop(self) -> None:
-        """Finish the batch in hand, leave the group, and wait until that is done."""
+        """Finish the batch in hand, leave the group, tell of what was not taken, and wait until
+        that is done.
+        """
         self._stopping.set()
         self._consumer.stop()
         self._threads[0].join()
+        if self._dead_topics is not None:
+            self._dead_topics.stop()
+            self._threads[-1].join()
 
     def wait_until_reading(self) -> bool:
         """Wait until partitions are read, or for the end: then False."""

@@ -36,7 +36,7 @@ sources and topics, never a customer.
 
 Worth an alert: `servicetrail_consumer_state{state="stopped"} == 1`,
 `servicetrail_projector_waiting_seconds > 60`, a `servicetrail_consumer_lag_records` that grows, and
-a `servicetrail_kept_inputs{state="rejected"}` that does.
+a `servicetrail_kept_inputs{state="rejected"}` or a `servicetrail_notices_waiting` that does.
 
 | metric | kind | labels | meaning |
 | --- | --- | --- | --- |"""

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from consumers.consumer import State
 from consumers.taking import Taken
 from ledger.candidates import Receipt
+from ledger.notices import waiting
 from ledger.reading import last_position
 from ledger.redriving import OPEN
 from ledger.sql import named_queries
@@ -62,6 +63,12 @@ KEPT = Definition(
     "gauge",
     ("state",),
     "Inputs that are parked, rejected or in conflict now and wait for an event or for somebody.",
+)
+NOTICES = Definition(
+    "servicetrail_notices_waiting",
+    "gauge",
+    (),
+    "Notices of records that were not taken, which do not stand in a dead-letter topic yet.",
 )
 LEDGER_POSITION = Definition(
     "servicetrail_ledger_position", "gauge", (), "Position of the last event in the ledger."
@@ -123,9 +130,9 @@ PROCESS = (
 )
 
 DEFINITIONS: Sequence[Definition] = (
-    RECEIVED, OUTCOMES, BATCH_SECONDS, KEPT, LEDGER_POSITION, READ_MODELS_POSITION, PROJECTOR_LAG,
-    PROJECTOR_WAITING, FRESHNESS_TIME, FRESHNESS_RECEIPT, CONSUMER_LAG, CONSUMER_STATE,
-    DATABASE_UP, HTTP_REQUESTS, HTTP_SECONDS, *PROCESS,
+    RECEIVED, OUTCOMES, BATCH_SECONDS, KEPT, NOTICES, LEDGER_POSITION, READ_MODELS_POSITION,
+    PROJECTOR_LAG, PROJECTOR_WAITING, FRESHNESS_TIME, FRESHNESS_RECEIPT, CONSUMER_LAG,
+    CONSUMER_STATE, DATABASE_UP, HTTP_REQUESTS, HTTP_SECONDS, *PROCESS,
 )  # fmt: skip
 """Every metric there is; `docs/reference/metrics-prometheus.md` is made from these."""
 
@@ -261,6 +268,7 @@ class Standing(Collector):
             row = cursor.fetchone()
             cursor.execute(_SQL["kept"])
             kept: Mapping[str, int] = dict(cursor.fetchall())
+            notices = waiting(cursor)
         yield _gauge(LEDGER_POSITION, last)
         yield _gauge(READ_MODELS_POSITION, position)
         yield _gauge(PROJECTOR_LAG, last - position)
@@ -269,6 +277,7 @@ class Standing(Collector):
         for state in OPEN:
             family.add_metric([state], kept.get(state, 0))
         yield family
+        yield _gauge(NOTICES, sum(notices.values()))
 
 
 class Consumer(Collector):

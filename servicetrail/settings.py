@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SERVICETRAIL_"
 PORT = Annotated[int, Field(ge=0, le=65535)]
+DeadTopics = Literal["off", "notices", "records"]
 COUNT = Annotated[int, Field(ge=1)]
 
 
@@ -153,6 +154,15 @@ class Settings(BaseSettings):
         description=(
             "How many bytes of records the consumer commits in one transaction at most; a larger "
             "record is a batch of its own."
+        ),
+    )
+    kafka_dead_topics: DeadTopics = Field(
+        default="off",
+        description=(
+            "Whether those who published a record that was not taken are told in a topic beside "
+            "its own, `<topic>.dead`: `notices` tell why, without anything that the record says; "
+            "`records` give back the record itself as well; `off`: nobody is told. All programs "
+            "on one database must have the same value."
         ),
     )
     max_rejected_share: Annotated[float, Field(gt=0, le=1)] = Field(

@@ -110,6 +110,7 @@ def open_system(settings: Settings) -> Iterator[System]:
                 keyring,
                 max_event_bytes=settings.max_event_bytes,
                 registry=_registry(settings),
+                notices=settings.kafka_dead_topics != "off",
             )
             yield System(settings, datastore, reads, keyring, intake)
 

@@ -87,6 +87,18 @@ def consume_command(
             show_default=False,
         ),
     ] = None,
+    dead_topics: Annotated[
+        str | None,
+        typer.Option(
+            "--dead-topics",
+            metavar="off|notices|records",
+            help=(
+                "Tell those who published what was not taken, in the topic <topic>.dead: why, or "
+                "with the record itself; instead of SERVICETRAIL_KAFKA_DEAD_TOPICS."
+            ),
+            show_default=False,
+        ),
+    ] = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(
@@ -109,6 +121,7 @@ def consume_command(
         kafka_bootstrap_servers=brokers,
         kafka_topics=topics,
         kafka_group=group,
+        kafka_dead_topics=dead_topics,
         max_rejected_share=max_rejected_share,
         max_rejected_window=max_rejected_window,
     )

@@ -1,11 +1,15 @@
 """`consume` and `broker`: from a topic into the ledger, until somebody or something ends it."""
 
+import itertools
+import json
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
+from kafka import KafkaConsumer
 
 from consumers.brokers import EmbeddedBroker, LocalBroker, embedded
 from consumers.brokers.process import free_port
@@ -110,6 +114,34 @@ def test_a_topic_full_of_rejects_stops_it(command: Command, broker: LocalBroker)
     assert line["rejected"] > 10
 
 
+def test_a_channel_team_is_told_of_all_that_stopped_it(
+    command: Command, broker: LocalBroker
+) -> None:
+    """Also of the last batch, after which it ends."""
+    with command.started(
+        "consume", "--create-topics", "--partitions", "1", "--max-rejected-window", "20",
+        "--dead-topics", "records",
+    ) as process:  # fmt: skip
+        first_line(process)
+        publish(command, [touchpoint(number, direction="sideways") for number in range(40)])
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    rejected = received(command, 1)["rejected"]
+    topic = f"{command.environment['SERVICETRAIL_KAFKA_TOPICS']}.dead"
+    with closing(
+        KafkaConsumer(
+            topic,
+            bootstrap_servers=broker.bootstrap_servers,
+            group_id=None,
+            auto_offset_reset="earliest",
+            consumer_timeout_ms=PATIENCE_SECONDS * 1_000,
+        )
+    ) as told:
+        for record in itertools.islice(told, rejected):
+            assert dict(record.headers)["servicetrail_reason"] == b"unknown_symbol"
+            assert json.loads(record.value)["data"]["direction"] == "sideways"
+
+
 def test_status_shows_how_far_behind_the_ledger_is(command: Command, broker: LocalBroker) -> None:
     topic = command.environment["SERVICETRAIL_KAFKA_TOPICS"]
     arguments = ("consume", "--create-topics", "--partitions", "1")
@@ -167,6 +199,7 @@ def test_health_tells_of_a_consumer_that_gave_up(command: Command, broker: Local
     [
         ("KAFKA_BOOTSTRAP_SERVERS", "", "KAFKA_BOOTSTRAP_SERVERS is not set"),
         ("KAFKA_TOPICS", "^(", "regular expression"),
+        ("KAFKA_DEAD_TOPICS", "some", "KAFKA_DEAD_TOPICS: Input should be 'off'"),
         ("KAFKA_OPTIONS", '{"group_id": "mine"}', "group_id"),
     ],
 )

@@ -104,6 +104,7 @@ def test_every_metric_is_shown_and_none_that_is_not_documented(
     assert found["servicetrail_kept_inputs", "rejected"] == 1
     assert found["servicetrail_kept_inputs", "parked"] == 1
     assert found["servicetrail_kept_inputs", "conflict"] == 0
+    assert found["servicetrail_notices_waiting",] == 0
     assert found["servicetrail_batch_seconds_count", "kafka"] >= 1
     assert found["servicetrail_batch_seconds_count", "http"] == 1
     assert found["servicetrail_ledger_position",] == 2

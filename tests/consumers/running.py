@@ -89,10 +89,15 @@ class Running:
         registry: SchemaRegistry | None = None,
         max_event_bytes: int = 1_048_576,
     ) -> None:
+        """With `consuming.dead_topics`, what is refused is noted for them."""
         self.taken: list[Taken] = []
         self.error: BaseException | None = None
         intake = Intake(
-            ledger.datastore, ledger.keyring, max_event_bytes=max_event_bytes, registry=registry
+            ledger.datastore,
+            ledger.keyring,
+            max_event_bytes=max_event_bytes,
+            registry=registry,
+            notices=consuming.dead_topics != "off",
         )
         self.consumer = Consumer(
             consuming, intake, ledger.datastore, ledger.keyring, on_taken=self.taken.append
