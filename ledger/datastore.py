@@ -17,6 +17,9 @@ PgCursor = psycopg2.extensions.cursor
 PROGRAM_ROLE = "servicetrail_writer"
 """What the program may do in the database is what was granted to this role, whoever logs in."""
 
+DASHBOARD_ROLE = "servicetrail_dashboard"
+"""May read the views in schema `dashboard` and nothing else; logins are made members of it."""
+
 _ERRORS: tuple[tuple[type[psycopg2.Error], type[persistence.PersistenceError]], ...] = (
     (psycopg2.InterfaceError, persistence.InterfaceError),
     (psycopg2.OperationalError, persistence.OperationalError),

@@ -10,6 +10,7 @@ from projections.feedback.model import FEEDBACK
 from projections.model import ReadModel
 from projections.policies.model import POLICIES
 from projections.promises.model import PROMISES
+from projections.statements.model import STATEMENTS
 from projections.timeline.model import TIMELINE
 
 
@@ -17,4 +18,13 @@ def read_models(*, episode_gap: timedelta = EPISODE_GAP) -> tuple[ReadModel, ...
     """Every read model; `episode_gap` is how far apart touchpoints without a case may be to belong
     together.
     """
-    return TIMELINE, conversations(episode_gap), PROMISES, COMPLAINTS, FEEDBACK, POLICIES, CUSTOMERS
+    return (
+        TIMELINE,
+        conversations(episode_gap),
+        PROMISES,
+        COMPLAINTS,
+        FEEDBACK,
+        POLICIES,
+        CUSTOMERS,
+        STATEMENTS,
+    )

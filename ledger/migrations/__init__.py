@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 import psycopg2
 import psycopg2.errors
 
-from ledger.datastore import PROGRAM_ROLE, PgConnection, PgCursor, persistence_errors
+from ledger.datastore import (
+    DASHBOARD_ROLE,
+    PROGRAM_ROLE,
+    PgConnection,
+    PgCursor,
+    persistence_errors,
+)
 from ledger.sql import named_queries
 
 _FOLDER = Path(__file__).parent
@@ -51,7 +57,8 @@ def migrate(url: str, migrations: Sequence[Migration] | None = None) -> None:
 
     Does nothing when it is there already; several programs may start at once. The login in `url`
     must own the database; the first time it also makes the role that the program takes
-    (``servicetrail_writer``) and becomes a member of it.
+    (``servicetrail_writer``) and becomes a member of it, and the role of those who read the views
+    for dashboards (``servicetrail_dashboard``).
 
     Raises `SchemaTooNew` when the database is newer, `MigrationRefused` when rights are missing,
     and `eventsourcing.persistence.OperationalError` when the server cannot be reached.
@@ -64,11 +71,11 @@ def migrate(url: str, migrations: Sequence[Migration] | None = None) -> None:
     ):
         version = _version(connection)
         _refuse_newer(version, newest)
-        if version == newest and _may_take_role(connection):
+        if version == newest and not _lacking_of_roles(connection):
             return
         _check_server(connection)
         try:
-            _provide_role(connection)
+            _provide_roles(connection)
             for migration in migrations:
                 _apply(connection, migration, newest)
         except psycopg2.errors.InsufficientPrivilege as error:
@@ -107,24 +114,30 @@ def _check_server(connection: PgConnection) -> None:
         )
 
 
-def _may_take_role(connection: PgConnection) -> bool:
-    return bool(_one_row(connection, "may_take_role", {"role": PROGRAM_ROLE})[0])
+def _lacking_of_roles(connection: PgConnection) -> list[str]:
+    """The statements that make the roles that are missing."""
+    statements = []
+    for role in (PROGRAM_ROLE, DASHBOARD_ROLE):
+        (exists,) = _one_row(connection, "role_exists", {"role": role})
+        if not exists:
+            statements.append(f"CREATE ROLE {role} NOLOGIN;")
+    (may_take_role,) = _one_row(connection, "may_take_role", {"role": PROGRAM_ROLE})
+    if not may_take_role:
+        user, _, _ = _one_row(connection, "who_and_where")
+        statements.append(f"GRANT {PROGRAM_ROLE} TO {user};")
+    return statements
 
 
-def _provide_role(connection: PgConnection) -> None:
-    """Make the program's role and become a member of it.
+def _provide_roles(connection: PgConnection) -> None:
+    """Make the roles, and become a member of the program's.
 
     Roles belong to the whole cluster, where no lock of ours reaches: programs that start on two
     databases at once may both try, and the one that comes second looks again.
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        if _may_take_role(connection):
+        statements = _lacking_of_roles(connection)
+        if not statements:
             return
-        user, _, _ = _one_row(connection, "who_and_where")
-        (exists,) = _one_row(connection, "role_exists", {"role": PROGRAM_ROLE})
-        statements = [f"GRANT {PROGRAM_ROLE} TO {user};"]
-        if not exists:
-            statements.insert(0, f"CREATE ROLE {PROGRAM_ROLE} NOLOGIN;")
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(" ".join(statements))

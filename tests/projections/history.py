@@ -24,7 +24,7 @@ ONLY_HERE = {"position", "recorded_at"}
 """Columns that say how an event arrived; all others are the same for any order of arrival."""
 
 
-_INSTANTS = ("_at", "valid_from")
+_INSTANTS = ("_at", "valid_from", "valid_until")
 
 
 class Happened(NamedTuple):

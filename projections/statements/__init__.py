@@ -1,0 +1,1 @@
+"""Read model: what customers were told, and where it contradicts itself."""
