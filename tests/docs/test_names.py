@@ -193,3 +193,12 @@ def test_every_table_is_described() -> None:
     text = section(Page(ROOT / "docs" / "dashboards.md"), "The tables in SQL")
     tables = {table for model in read_models() for table in model.tables} | {"position"}
     assert set(first_cells(text, "table")) == tables
+
+
+def test_every_invariant_is_held_by_a_property() -> None:
+    """And every property stands on the page, under its number."""
+    text = (ROOT / "docs" / "reference" / "invariants.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| (\d+) \|[^|]*\| `tests/invariants/\w+\.py::(\w+)`", text, re.M))
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "invariants").glob("test_*.py"))
+    assert list(listed) == [str(number) for number in range(1, 12)]
+    assert list(listed.values()) == re.findall(r"^def (test_\d+_\w+)", tests, re.M)
