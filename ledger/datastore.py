@@ -9,6 +9,7 @@ import psycopg2.extensions
 from eventsourcing import persistence
 from eventsourcing.persistence import ConnectionPoolClosedError, Params
 from eventsourcing.utils import retry
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, make_dsn, parse_dsn
 
 PgConnection = psycopg2.extensions.connection
@@ -31,6 +32,17 @@ _ERRORS: tuple[tuple[type[psycopg2.Error], type[persistence.PersistenceError]], 
     (psycopg2.DatabaseError, persistence.DatabaseError),
     (psycopg2.Error, persistence.PersistenceError),
 )
+
+# A login may end its own connections, the role that the program takes may not.
+_END_FROZEN = """
+SET ROLE NONE;
+SELECT pg_terminate_backend(pid)
+FROM pg_stat_activity
+WHERE datname = current_database() AND usename = session_user
+  AND application_name = current_setting('application_name')
+  AND state = 'active' AND wait_event = 'ClientRead' AND query ILIKE '%%COPY ledger.%%FROM STDIN%%'
+  AND query_start < clock_timestamp() - make_interval(secs => %(seconds)s)
+"""
 
 retry_on_loss = retry(
     (persistence.InterfaceError, persistence.OperationalError), max_attempts=10, wait=0.2
@@ -142,6 +154,10 @@ class Datastore:
       has appended holds up every other writer.
 
     A pooled connection is tried before it is used, and one found dead is replaced.
+
+    PostgreSQL's timeouts leave alone who was frozen in the middle of a COPY, since it only waits
+    for its client. So whoever waited in vain for a lock ends those that do so for longer than
+    `idle_in_transaction_timeout`.
     """
 
     def __init__(
@@ -169,6 +185,7 @@ class Datastore:
                 "idle_in_transaction_session_timeout": f"{idle_in_transaction_timeout * 1000:.0f}",
             },
         )
+        self._patience = idle_in_transaction_timeout
         self._pool = ConnectionPool(
             self._dsn,
             pool_size=pool_size,
@@ -190,6 +207,9 @@ class Datastore:
             try:
                 with pooled.transaction() as cursor:
                     yield cursor
+            except LockNotAvailable:
+                self._end_frozen()
+                raise
             finally:
                 # Closed by another thread in the meantime, and our connection with it.
                 with suppress(ConnectionPoolClosedError):
@@ -207,6 +227,11 @@ class Datastore:
                 yield raw
             finally:
                 raw.close()
+
+    def _end_frozen(self) -> None:
+        """End the program's other connections that have waited too long for the rest of a COPY."""
+        with self.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_END_FROZEN, {"seconds": self._patience})
 
     def close(self) -> None:
         """Close every connection. May be called twice."""

@@ -96,6 +96,7 @@ def open_system(settings: Settings) -> Iterator[System]:
                     url,
                     **pool,
                     pool_timeout=timeout,
+                    lock_timeout=settings.database_idle_seconds,
                     idle_in_transaction_timeout=settings.database_idle_seconds,
                 )
             ) as datastore,

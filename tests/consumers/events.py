@@ -94,6 +94,9 @@ def complaint(step: str, complaint_id: str, customer_id: str, **more: Any) -> Pu
     data |= {
         "raised": {"channel": "mail"},
         "apologized": {"admits_fault": True},
+        "amends_offered": {"amends_id": complaint_id, "kind": "refund"},
+        "amends_answered": {"amends_id": complaint_id, "accepted": True},
+        "explained": {"reason": "what came of it"},
         "closed": {"outcome": "upheld"},
     }.get(step, {})
     return Published(f"complaint.{step}.v1", data, **more)

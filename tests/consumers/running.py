@@ -29,7 +29,9 @@ class Ledger:
     def __init__(self, database_url: str) -> None:
         self.url = database_url
         self._closing = ExitStack()
-        self.datastore = self._closing.enter_context(closing(Datastore(database_url)))
+        # Whoever is frozen in a transaction holds up the others for so long.
+        patience = {"lock_timeout": 4, "idle_in_transaction_timeout": 3}
+        self.datastore = self._closing.enter_context(closing(Datastore(database_url, **patience)))
         self.keyring = Keyring(self.datastore, MASTER)
 
     def __enter__(self) -> Self:

@@ -73,6 +73,31 @@ def test_a_zombie_writes_nothing(channel: Channel, ledger: Ledger) -> None:
     assert ledger.received() == {"received": 3400, "appended": 3400}
 
 
+def test_a_zombie_with_a_batch_in_hand_writes_nothing(channel: Channel, ledger: Ledger) -> None:
+    """It is frozen between moving its position and committing what it read."""
+    events = history(100)
+    topic = channel.topic("in-hand")
+    channel.publish(topic, events[:50])
+    with ConsumerProcess(ledger.url, channel.bootstrap_servers, topic, options=QUICK) as zombie:
+        eventually(lambda: ledger.count() == 50)
+        with ledger.datastore.transaction() as cursor:
+            cursor.execute("SELECT 1 FROM ledger.tracking FOR UPDATE")
+            channel.publish(topic, events[50:])
+            waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            eventually(lambda: ledger.query(f"{waiting} AND datname = current_database()"))
+            zombie.signal(signal.SIGSTOP)
+        with consuming(ledger, channel.bootstrap_servers, topic) as successor:
+            eventually(lambda: ledger.count() == 100)
+            assert sum(len(taken.records) for taken in successor.taken) == 50
+            zombie.signal(signal.SIGCONT)
+            [[old_claim]] = ledger.query("SELECT claim FROM ledger.tracking")
+        # Only now may it have the partition again, and reads on where its successor was.
+        eventually(lambda: ledger.query("SELECT claim FROM ledger.tracking") > [(old_claim,)])
+        assert zombie.running
+    assert ledger.by_customer() == by_customer(events)
+    assert ledger.received() == {"received": 100, "appended": 100}
+
+
 def test_consumers_join_and_leave(channel: Channel, ledger: Ledger) -> None:
     upcoming = iter(history(100_000))
     events: list[Published] = []
