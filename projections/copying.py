@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg2.errors import UniqueViolation
@@ -28,6 +29,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     bool: lambda value: "t" if value else "f",
     int: str,
     float: repr,
+    Decimal: str,
     dict: lambda value: json.dumps(value).translate(_ESCAPES),
     list: lambda value: json.dumps(value).translate(_ESCAPES),
 }
@@ -73,6 +75,8 @@ def copy_new_rows(
 
     All of them are new unless a batch is applied a second time, so that is tried first.
     """
+    if not rows:
+        return
     cursor.execute("SAVEPOINT all_new")
     try:
         copy_rows(cursor, table, columns, rows)

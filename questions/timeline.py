@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from projections.answers import Answer
 from projections.timeline.queries import timeline
 from questions.parameters import AsOf, Moment, Paging
 from questions.question import Question, RowModel
-from questions.tables import column, in_columns, instant, number, words
+from questions.tables import Rows, Table, column, instant, number, words
 
 
 class TimelineParameters(AsOf, Paging):
@@ -21,6 +22,10 @@ class TimelineParameters(AsOf, Paging):
     known_at: Moment | None = Field(
         default=None,
         description="Only what was recorded by then: an instant, or a position of the ledger",
+    )
+    only_this_id: bool = Field(
+        default=False,
+        description="Without the events of other ids that are merged with this one",
     )
 
 
@@ -33,6 +38,7 @@ class TimelineRow(RowModel):
     source: str
     id: str
     type: str
+    customer_id: str = Field(description="Another id of the same person where they are merged")
     channel: str | None
     employee_id: str | None
     summary: str
@@ -45,26 +51,35 @@ def _ask(cursor: PgCursor, customer_id: str, asked: TimelineParameters) -> Answe
         customer_id,
         as_of=asked.as_of,
         known_at=asked.known_at,
+        only_this_id=asked.only_this_id,
         limit=asked.limit,
         token=asked.cursor,
     )
 
 
-COLUMNS = (
-    instant("Occurred", "occurred_at"),
-    column("Event", "type", lambda type_: type_.removesuffix(".v1")),
-    column("Channel", "channel"),
-    column("By", "employee_id"),
-    words("What happened", "summary"),
-    number("Position", "position"),
-)
+def _tables(rows: Rows) -> Iterable[Table]:
+    """One table; whose an event is stands in it where it is of several ids."""
+    several = len({row["customer_id"] for row in rows}) > 1
+    columns = (
+        instant("Occurred", "occurred_at"),
+        *([words("Customer", "customer_id")] if several else []),
+        column("Event", "type", lambda type_: type_.removesuffix(".v1")),
+        column("Channel", "channel"),
+        column("By", "employee_id"),
+        words("What happened", "summary"),
+        number("Position", "position"),
+    )
+    return [Table(rows, columns)]
+
+
 TIMELINE = Question(
     command="timeline",
     path="/customers/{customer_id:path}/timeline",
     summary="What happened with a customer, in the order in which it happened",
+    details="Of a customer who is one person with other ids, theirs is there as well.",
     parameters=TimelineParameters,
     row=TimelineRow,
     ask=_ask,
-    tables=in_columns(*COLUMNS),
+    tables=_tables,
     subject="customer_id",
 )

@@ -1,1 +1,1 @@
-"""Read model: what customers were worth to the organisation over time."""
+"""Read model: what customers were worth over time, what they bought, who they turned out to be."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ class Tier(NamedTuple):
     valid_from: datetime
     valid_to: datetime
     tier: str
+    contribution: Decimal | None
+    currency: str | None
 
 
 def in_turn(tiers: Iterable[Tier]) -> list[Tier]:

@@ -1,36 +1,60 @@
-"""Writes the tiers of customers."""
+"""Writes what is known of customers: tiers folded, of everything else one row per event."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ledger.datastore import PgCursor
 from projections.changes import Table, changes
+from projections.copying import copy_new_rows
 from projections.customers.fold import Tier, in_turn
 from projections.events import END, RecordedEvent
 from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
 TIERED = "customer.tiered.v1"
-HANDLES = frozenset({TIERED})
+MERGED = "customer.merged.v1"
+UNMERGED = "customer.unmerged.v1"
+
+_FIELDS = {  # event type: table, and the event's fields that are its columns
+    "customer.purchased.v1": (
+        "purchases",
+        ("order_id", "amount", "currency", "campaign_id", "channel", "product"),
+    ),
+    "customer.lapsed.v1": ("lapses", ("reason",)),
+    "customer.credit_changed.v1": ("credit_changes", ("state",)),
+}
+_MERGES = (
+    "event_id",
+    "customer_id",
+    "merged_customer_id",
+    "occurred_at",
+    "rank",
+    "merged",
+    "position",
+    "recorded_at",
+)
+HANDLES = frozenset({TIERED, MERGED, UNMERGED, *_FIELDS})
 IGNORES = types_of(
     "touchpoint", "statement", "feedback", "promise", "complaint", "support", *POLICY_KINDS
-) | {
-    "customer.purchased.v1",
-    "customer.lapsed.v1",
-    "customer.credit_changed.v1",
-    "customer.merged.v1",
-    "customer.unmerged.v1",
-    "customer.erased.v1",
-    "customer.hold_placed.v1",
-    "customer.hold_lifted.v1",
-}
+) | {"customer.erased.v1", "customer.hold_placed.v1", "customer.hold_lifted.v1"}
 
 _TIERS = Table("customer_tiers", Tier._fields, {"customer_id": "text", "event_id": "uuid"})
 
 
 def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    _write_tiers(cursor, [event for event in events if event.type == TIERED])
+    for type_, (table, fields) in _FIELDS.items():
+        columns = ("event_id", "customer_id", "occurred_at", *fields)
+        told = [event for event in events if event.type == type_]
+        copy_new_rows(cursor, table, columns, [_row(event, fields) for event in told])
+    merges = [_merge(event) for event in events if event.type in {MERGED, UNMERGED}]
+    copy_new_rows(cursor, "merges", _MERGES, merges)
+
+
+def _write_tiers(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    if not events:
+        return
     cursor.execute(
-        "SELECT event_id, customer_id, valid_from, valid_to, tier FROM customer_tiers"
-        " WHERE customer_id = ANY (%s)",
+        f"SELECT {', '.join(Tier._fields)} FROM customer_tiers WHERE customer_id = ANY (%s)",
         (list({event.data["customer_id"] for event in events}),),
     )
     known = {row[0]: Tier._make(row) for row in cursor}
@@ -40,8 +64,15 @@ def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
 
 
 def _tier(event: RecordedEvent) -> Tier:
+    said = event.data
     return Tier(
-        event.event_id, event.data["customer_id"], event.occurred_at, END, event.data["tier"]
+        event.event_id,
+        said["customer_id"],
+        event.occurred_at,
+        END,
+        said["tier"],
+        said["contribution"],
+        said["currency"],
     )
 
 
@@ -53,10 +84,28 @@ def _in_turn(tiers: Iterable[Tier]) -> Iterator[Tier]:
         yield from in_turn(same)
 
 
+def _row(event: RecordedEvent, fields: Sequence[str]) -> tuple[object, ...]:
+    said = event.data
+    return event.event_id, said["customer_id"], event.occurred_at, *(said[name] for name in fields)
+
+
+def _merge(event: RecordedEvent) -> tuple[object, ...]:
+    return (
+        event.event_id,
+        event.data["customer_id"],
+        event.data["merged_customer_id"],
+        event.occurred_at,
+        event.rank,
+        event.type == MERGED,
+        event.position,
+        event.recorded_at,
+    )
+
+
 CUSTOMERS = ReadModel(
     name="customers",
-    version="1",
-    tables=("customer_tiers",),
+    version="2",
+    tables=("customer_tiers", "purchases", "lapses", "credit_changes", "merges"),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,
     ignores=IGNORES,

@@ -1,7 +1,7 @@
 -- name: timeline
 WITH wanted AS (
     SELECT * FROM timeline
-    WHERE customer_id = %(customer_id)s
+    WHERE customer_id = ANY (%(ids)s)
         AND occurred_at <= %(as_of)s
         AND position <= coalesce(%(known_position)s, position)
         AND recorded_at <= coalesce(%(known_time)s, recorded_at)
@@ -11,7 +11,7 @@ WITH wanted AS (
     LIMIT %(rows)s
 )
 SELECT
-    w.position, w.occurred_at, w.recorded_at, e.source, e.id, w.type, w.channel, w.employee_id,
+    w.position, w.occurred_at, w.recorded_at, e.source, e.id, w.type, w.customer_id, w.channel, w.employee_id,
     w.rank, w.event_id, e.fingerprint, e.facts
 FROM wanted AS w
 JOIN ledger.events AS e ON e.position = w.position

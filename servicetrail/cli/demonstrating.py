@@ -24,7 +24,7 @@ from questions.channels import COLUMNS as CHANNELS
 from questions.parameters import now
 from questions.response_times import WAITS
 from questions.tables import column
-from questions.timeline import COLUMNS as TIMELINE
+from questions.timeline import TIMELINE
 from samples.boston311 import SAMPLE, events
 from schemas.message import Message
 from servicetrail.cli.accounting import show_account
@@ -159,7 +159,8 @@ def show_figures(system: System) -> str:
     customer = str(late.rows[0]["customer_id"])
     section(f"One customer, to whom a promise was kept late: {customer}")
     told = plain(ask(system, lambda at: timeline(at, customer, as_of=as_of)))
-    print_table(told["rows"], TIMELINE)
+    for table in TIMELINE.tables(told["rows"]):
+        print_table(table.rows, table.columns)
     section("What was received, and what became of it")
     show_account(system)
     out.print(footer(compared), soft_wrap=True)

@@ -156,7 +156,8 @@ def test_each_tier_holds_until_the_next(
     data: st.DataObject, times: list[datetime], instant: datetime
 ) -> None:
     tiers = [
-        Tier(f"{number}", "Ada", time, END, f"tier {number}") for number, time in enumerate(times)
+        Tier(f"{number}", "Ada", time, END, f"tier {number}", None, None)
+        for number, time in enumerate(times)
     ]
     held = [
         tier.tier

@@ -1,0 +1,90 @@
+"""Which customer ids are one person: merges and their taking back, as of any instant.
+
+What a pair of ids is to each other is said by the last event about the pair, whichever of the two
+it was published under. A person is whatever hangs together by pairs that are merged: over any
+number of steps, and in a circle as well as in a line.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.datastore import PgCursor
+from ledger.sql import named_queries
+
+_SQL = named_queries(Path(__file__).with_name("persons.sql"))
+
+
+class Merge(NamedTuple):
+    """Two ids are one person, or (`merged` false) are two after all."""
+
+    event_id: str
+    customer_id: str
+    merged_customer_id: str
+    occurred_at: datetime
+    rank: int
+    merged: bool
+
+
+class Identity(NamedTuple):
+    """An id of a person. `merged_at`, `merged_by`: the merge that brought it in, and its event.
+
+    Both are None for the id that was asked about.
+    """
+
+    customer_id: str
+    merged_at: datetime | None = None
+    merged_by: str | None = None
+
+
+def together(customer_id: str, merges: Iterable[Merge]) -> list[Identity]:
+    """Every id that is one person with `customer_id`: that one first, the others by merge and id.
+
+    Pure, and blind to the order of its input.
+    """
+    last: dict[frozenset[str], Merge] = {}
+    for merge in sorted(merges, key=lambda merge: (merge.occurred_at, merge.rank, merge.event_id)):
+        pair = frozenset((merge.customer_id, merge.merged_customer_id))
+        held = last.get(pair)
+        if held is None or held.merged != merge.merged:
+            last[pair] = merge
+    beside: dict[str, list[tuple[str, Merge]]] = defaultdict(list)
+    for pair, merge in last.items():
+        if merge.merged and len(pair) == 2:
+            one, other = pair
+            beside[one].append((other, merge))
+            beside[other].append((one, merge))
+    found = {customer_id: Identity(customer_id)}
+    reached = [customer_id]
+    while reached:
+        steps = [step for id_ in sorted(reached) for step in beside[id_] if step[0] not in found]
+        for other, merge in sorted(steps, key=lambda step: (step[1].occurred_at, step[1].event_id)):
+            found.setdefault(other, Identity(other, merge.occurred_at, merge.event_id))
+        reached = sorted({other for other, _ in steps})
+    first, *others = found.values()
+    return [first, *sorted(others, key=lambda each: (each.merged_at, each.customer_id))]
+
+
+def person(
+    cursor: PgCursor,
+    customer_id: str,
+    *,
+    as_of: datetime,
+    known_at: datetime | int | None = None,
+) -> list[Identity]:
+    """`together` of what had happened by `as_of`.
+
+    `known_at` leaves out what was recorded later than that instant, or behind that position.
+    """
+    cursor.execute(
+        _SQL["merges"],
+        {
+            "customer_id": customer_id,
+            "as_of": as_of,
+            "known_position": known_at if isinstance(known_at, int) else None,
+            "known_time": known_at if isinstance(known_at, datetime) else None,
+        },
+    )
+    return together(customer_id, map(Merge._make, cursor))

@@ -1,0 +1,19 @@
+-- name: merges
+-- All merges that a customer was ever reached by. UNION, not UNION ALL: each id is gone to once, so circles end.
+WITH RECURSIVE reached (customer_id) AS (
+    SELECT %(customer_id)s
+    UNION
+    SELECT next.customer_id
+    FROM reached
+    CROSS JOIN LATERAL (
+        SELECT merged_customer_id AS customer_id FROM merges WHERE customer_id = reached.customer_id
+        UNION ALL
+        SELECT customer_id FROM merges WHERE merged_customer_id = reached.customer_id
+    ) AS next
+)
+SELECT event_id, merges.customer_id, merged_customer_id, occurred_at, rank, merged
+FROM merges
+JOIN reached USING (customer_id)
+WHERE occurred_at <= %(as_of)s
+    AND position <= coalesce(%(known_position)s, position)
+    AND recorded_at <= coalesce(%(known_time)s, recorded_at)
