@@ -11,6 +11,7 @@ from projections.model import ReadModel
 from projections.policies.model import POLICIES
 from projections.promises.model import PROMISES
 from projections.statements.model import STATEMENTS
+from projections.support.model import SUPPORT
 from projections.timeline.model import TIMELINE
 
 
@@ -27,4 +28,5 @@ def read_models(*, episode_gap: timedelta = EPISODE_GAP) -> tuple[ReadModel, ...
         POLICIES,
         CUSTOMERS,
         STATEMENTS,
+        SUPPORT,
     )
