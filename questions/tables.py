@@ -64,6 +64,11 @@ def number(heading: str, name: str) -> Column:
     return column(heading, name, lambda value: f"{value:,}", right=True)
 
 
+def money(heading: str, name: str) -> Column:
+    """An amount; its currency stands beside it."""
+    return column(heading, name, lambda value: f"{value:,.2f}", right=True)
+
+
 def rate(heading: str, name: str) -> Column:
     """A fraction from 0 to 1, in percent."""
     return column(heading, name, lambda value: f"{value:.2%}", right=True)

@@ -6,11 +6,13 @@ from pathlib import Path
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
+from projections.policies.costs import COSTS
 from projections.promises.queries import JUDGED
 from projections.survival import kaplan_meier, standardised
 
 _CHANNELS = (
     named_queries(Path(__file__).with_name("queries.sql"))["channels"]
+    .replace("{costs}", COSTS)
     .replace("{judged}", JUDGED)
     .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
     .replace("{standardised}", standardised())

@@ -1,10 +1,6 @@
 -- name: channels
 WITH costs AS (
-    SELECT event_id, channel, cost_per_minute, cost_per_contact, currency, valid_from,
-        coalesce(lead(valid_from) OVER (
-            PARTITION BY channel ORDER BY valid_from, published_at, event_id), 'infinity') AS valid_to
-    FROM channel_costs
-    WHERE published_at <= %(as_of)s
+    {costs}
 ), per_customer AS MATERIALIZED (
     SELECT t.channel, t.customer_id, c.event_id AS costed_by,
         count(*) FILTER (WHERE direction = 'inbound') AS inbound,
@@ -22,8 +18,8 @@ WITH costs AS (
     -- Null where a touchpoint has no cost in force, or not all have it in one currency.
     SELECT per_version.channel,
         CASE WHEN bool_and(c.event_id IS NOT NULL) AND count(DISTINCT c.currency) = 1
-            THEN sum(contacts * coalesce(cost_per_contact, 0)::float8
-                + coalesce(handling_seconds, 0) / 60 * coalesce(cost_per_minute, 0)::float8) END AS cost
+            THEN sum(contacts * coalesce(cost_per_contact, 0)
+                + coalesce(handling_seconds, 0) / 60 * coalesce(cost_per_minute, 0)) END AS cost
     FROM (
         SELECT channel, costed_by, sum(contacts)::float8 AS contacts,
             sum(handling_seconds) AS handling_seconds

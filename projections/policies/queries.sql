@@ -14,3 +14,20 @@ SELECT event_id, published_at, valid_from, timezone, weekly, holidays, calendar_
 FROM calendars
 WHERE published_at <= %(as_of)s
 ORDER BY calendar_id, event_id
+
+-- name: costs
+-- Every version of what a channel costs, published by `as_of`, with the stretch in which it is in force.
+SELECT event_id, channel, cost_per_minute::float8, cost_per_contact::float8, currency, valid_from,
+    coalesce(lead(valid_from) OVER (
+        PARTITION BY channel ORDER BY valid_from, published_at, event_id), 'infinity') AS valid_to
+FROM channel_costs
+WHERE published_at <= %(as_of)s
+
+-- name: cost
+-- What some touchpoints `t` cost, each by the rates `c` in force when it happened; null where one of them had none,
+-- or not all have them in one currency. To a ten thousandth, so that the order of adding up makes no difference.
+CASE WHEN bool_and(c.event_id IS NOT NULL) AND count(DISTINCT c.currency) = 1
+    THEN round(sum(coalesce(c.cost_per_contact, 0)
+        + coalesce(t.handling_seconds / greatest(t.concurrency, 1), 0) / 60
+            * coalesce(c.cost_per_minute, 0))::numeric, 4)::float8
+END

@@ -1,0 +1,116 @@
+"""The questions what customers are worth beside what serving them costs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ledger.datastore import PgCursor
+from projections.answers import Answer
+from projections.customers.value_cost import (
+    NO_TIER,
+    QUARTILES,
+    TIERS,
+    value_cost,
+    value_cost_customers,
+)
+from questions.parameters import Paging, Window, one_of
+from questions.question import Question, RowModel
+from questions.tables import column, in_columns, money, number, words
+
+
+class ValueCostRow(RowModel):
+    """The customers of one tier and one quarter of cost."""
+
+    tier: str | None = Field(description="At the end of the window; null: none yet")
+    quartile: str = Field(description="1 (cheapest) to 4 (dearest), unknown or unserved")
+    currency: str | None
+    customers: int
+    touchpoints: int
+    cost: float | None = Field(description="Of all of them together")
+    lowest_cost: float | None
+    highest_cost: float | None
+    mismatch: str | None = Field(
+        description="more_than_value: dear service of low value; less_than_value: the reverse"
+    )
+
+
+def _ask(cursor: PgCursor, asked: Window) -> Answer:
+    return value_cost(cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to)
+
+
+VALUE_COST = Question(
+    command="value-cost",
+    path="/value-cost",
+    summary="What customers are worth beside what serving them costs: tier by quarter of cost",
+    details="Cost is that of the touchpoints in the window, by the rates in force at the time; "
+    "quarter 1 is the cheapest. Who is behind a cell: servicetrail value-cost-customers.",
+    parameters=Window,
+    row=ValueCostRow,
+    ask=_ask,
+    tables=in_columns(
+        column("Tier", "tier"),
+        column("Quarter", "quartile"),
+        number("Customers", "customers"),
+        number("Touchpoints", "touchpoints"),
+        money("Cost", "cost"),
+        money("Lowest", "lowest_cost"),
+        money("Highest", "highest_cost"),
+        column("Currency", "currency"),
+        column("Mismatch", "mismatch"),
+    ),
+)
+
+
+class ValueCostCustomerParameters(Window, Paging):
+    """Parameters of the list of customers with tier and cost."""
+
+    tier: str | None = Field(
+        default=None, description="Only these", json_schema_extra=one_of((*TIERS, NO_TIER))
+    )
+    quartile: str | None = Field(
+        default=None, description="Only these", json_schema_extra=one_of(QUARTILES)
+    )
+
+
+class ValueCostCustomerRow(RowModel):
+    """One customer with tier and cost."""
+
+    customer_id: str
+    tier: str | None
+    quartile: str
+    currency: str | None
+    touchpoints: int
+    cost: float | None
+    mismatch: str | None
+
+
+def _ask_customers(cursor: PgCursor, asked: ValueCostCustomerParameters) -> Answer:
+    return value_cost_customers(
+        cursor,
+        as_of=asked.as_of,
+        from_=asked.from_,
+        to=asked.to,
+        tier=asked.tier,
+        quartile=asked.quartile,
+        limit=asked.limit,
+        token=asked.cursor,
+    )
+
+
+VALUE_COST_CUSTOMERS = Question(
+    command="value-cost-customers",
+    path="/value-cost/customers",
+    summary="Customers with what they are worth and what serving them costs, the dearest first",
+    parameters=ValueCostCustomerParameters,
+    row=ValueCostCustomerRow,
+    ask=_ask_customers,
+    tables=in_columns(
+        words("Customer", "customer_id"),
+        column("Tier", "tier"),
+        column("Quarter", "quartile"),
+        number("Touchpoints", "touchpoints"),
+        money("Cost", "cost"),
+        column("Currency", "currency"),
+        column("Mismatch", "mismatch"),
+    ),
+)
