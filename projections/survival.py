@@ -15,7 +15,7 @@ from ledger.sql import named_queries
 
 _SQL = named_queries(Path(__file__).with_name("survival.sql"))
 
-_Z = 1.959963984540054
+Z = 1.959963984540054
 """97.5 % of a standard normal distribution lies below it."""
 
 
@@ -48,5 +48,5 @@ def _filled(statement: str, names: Sequence[str], measured: str, prefix: str) ->
         .replace("{names}", ", ".join(names))
         .replace("{measured}", measured)
         .replace("{prefix}", prefix)
-        .replace("{z}", repr(_Z))
+        .replace("{z}", repr(Z))
     )

@@ -1,0 +1,1 @@
+"""What customers did after their complaints, from the tables of the other read models."""

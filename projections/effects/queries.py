@@ -1,0 +1,126 @@
+"""Answers what customers did after their complaints."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ledger.datastore import PgCursor
+from ledger.sql import named_queries, text_array
+from projections.answers import Answer, WrongParameter, answer, fetch, window
+from projections.complaints.case import PENDING, VIOLATED
+from projections.complaints.judging import Judgement
+from projections.complaints.reading import READ_MODELS, judged
+from projections.grouping import UnknownDimension
+from projections.proportions import wilson
+
+_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+
+FOUR_A = (
+    "acknowledged",
+    "apologized",
+    "amends_consented",
+    "amends_authorized",
+    "amends_delivered",
+    "anticipated",
+)
+"""The rules that make a recovery complete: acknowledged, apologized, amended, anticipated."""
+
+RECOVERIES = ("complete", "incomplete", "open")
+DIMENSIONS = ("channel", "severity", "topic", "product", "team", "department")
+"""By what effects can be told apart, beside the recovery."""
+
+OBSERVATION = "observation"
+"""What the figures are, and all they are: what was seen together, not what caused what."""
+
+LONGEST_DAYS = 3_660
+
+
+class NotSoLong(WrongParameter):
+    """Nobody is followed for so long."""
+
+    parameter = "days"
+
+
+def effects(
+    cursor: PgCursor,
+    *,
+    as_of: datetime,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    days: int = 180,
+    by: str | None = None,
+) -> Answer:
+    """Repurchase and lapse within `days` after complaints raised in [from_, to), by recovery.
+
+    `by` is one of DIMENSIONS, as the complaint was raised. Rows: the column `by` if it is given,
+    `recovery` (`complete`: each rule of FOUR_A that applies is satisfied; `incomplete`: one is
+    violated; `open`: one is still pending), `reading` (OBSERVATION), `complaints`, `customers`,
+    `following` (complaints raised less than `days` before `as_of`, which are in no rate),
+    `followed`, and of these `repurchased` and `lapsed` (their customers bought, or lapsed, after
+    the complaint and at most `days` later) with `repurchase_rate` and `lapse_rate` and their 95 %
+    Wilson intervals (`_low` and `_high`). Whoever complains several times is followed after each.
+
+    Raises UnknownDimension and NotSoLong.
+    """
+    if by is not None and by not in DIMENSIONS:
+        raise UnknownDimension(f"by must be one of {', '.join(DIMENSIONS)}")
+    if not 1 <= days <= LONGEST_DAYS:
+        raise NotSoLong(f"days must be from 1 to {LONGEST_DAYS}")
+    raised = fetch(cursor, _SQL["raised"], {"as_of": as_of, **window(from_, to)})
+    asked = {
+        "as_of": as_of,
+        "days": days,
+        "complaints": text_array(row["complaint_id"] for row in raised),
+        "customers": text_array(row["customer_id"] for row in raised),
+        "raised": text_array(row["raised_at"].isoformat() for row in raised),
+    }
+    after = {row["complaint_id"]: row for row in fetch(cursor, _SQL["followed"], asked)}
+    groups: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
+    for row, found in zip(raised, judged(cursor, raised, as_of=as_of), strict=True):
+        group = row[by] if by else None
+        groups[group, recovery(found.judgement)].append(row | after[row["complaint_id"]])
+    rows = [
+        ({by: group} if by else {}) | {"recovery": name} | _figures(groups[group, name])
+        for group, name in sorted(groups, key=_in_order)
+    ]
+    return answer(cursor, READ_MODELS, as_of, rows)
+
+
+def recovery(judgement: Judgement) -> str:
+    """Which of RECOVERIES a complaint is, by how its rules stand."""
+    states = {judgement.rules[name].state for name in FOUR_A}
+    if VIOLATED in states:
+        return "incomplete"
+    return "open" if PENDING in states else "complete"
+
+
+def _in_order(group: tuple[str | None, str]) -> tuple[bool, str, int]:
+    about, name = group
+    return about is None, about or "", RECOVERIES.index(name)
+
+
+def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = list(rows)
+    followed = [row for row in rows if row["followed"]]
+    n = len(followed)
+    repurchased = sum(row["repurchased"] for row in followed)
+    lapsed = sum(row["lapsed"] for row in followed)
+    repurchase_low, repurchase_high = wilson(repurchased, n)
+    lapse_low, lapse_high = wilson(lapsed, n)
+    return {
+        "reading": OBSERVATION,
+        "complaints": len(rows),
+        "customers": len({row["customer_id"] for row in rows}),
+        "following": len(rows) - n,
+        "followed": n,
+        "repurchased": repurchased,
+        "repurchase_rate": repurchased / n if n else None,
+        "repurchase_rate_low": repurchase_low,
+        "repurchase_rate_high": repurchase_high,
+        "lapsed": lapsed,
+        "lapse_rate": lapsed / n if n else None,
+        "lapse_rate_low": lapse_low,
+        "lapse_rate_high": lapse_high,
+    }

@@ -1,0 +1,102 @@
+"""The question what customers did after their complaints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from ledger.datastore import PgCursor
+from projections.answers import Answer
+from projections.effects.queries import DIMENSIONS, LONGEST_DAYS, effects
+from questions.parameters import Window, one_of
+from questions.question import Question, RowModel
+from questions.tables import Rows, Table, column, number, rate
+
+
+class EffectParameters(Window):
+    """Parameters of effects."""
+
+    days: int = Field(
+        default=180,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="For how many days each complaint is followed",
+    )
+    by: str | None = Field(
+        default=None,
+        description="What to tell apart beside the recovery",
+        json_schema_extra=one_of(DIMENSIONS),
+    )
+
+
+class EffectRow(RowModel):
+    """What the customers of one group of complaints did after them; an observation, no cause."""
+
+    channel: str | None = None
+    severity: str | None = None
+    topic: str | None = None
+    product: str | None = None
+    team: str | None = None
+    department: str | None = None
+    recovery: str = Field(description="complete, incomplete or open")
+    reading: str = Field(description="observation: seen together, not what caused what")
+    complaints: int
+    customers: int
+    following: int = Field(description="Complaints whose time is not over: in no rate")
+    followed: int
+    repurchased: int
+    repurchase_rate: float | None
+    repurchase_rate_low: float | None
+    repurchase_rate_high: float | None
+    lapsed: int
+    lapse_rate: float | None
+    lapse_rate_low: float | None
+    lapse_rate_high: float | None
+
+
+def _ask(cursor: PgCursor, asked: EffectParameters) -> Answer:
+    return effects(
+        cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to, days=asked.days, by=asked.by
+    )
+
+
+def _tables(rows: Rows) -> Iterable[Table]:
+    """One table; its first columns are what the rows are grouped by: all before `recovery`."""
+    names = list(rows[0]) if rows else []
+    groups = names[: names.index("recovery")] if names else []
+    return [
+        Table(
+            rows,
+            (
+                *(column(name.capitalize(), name) for name in groups),
+                column("Recovery", "recovery"),
+                number("Complaints", "complaints"),
+                number("Following", "following"),
+                number("Followed", "followed"),
+                number("Bought", "repurchased"),
+                rate("Rate", "repurchase_rate"),
+                rate("From", "repurchase_rate_low"),
+                rate("To", "repurchase_rate_high"),
+                number("Lapsed", "lapsed"),
+                rate("Rate", "lapse_rate"),
+                rate("From", "lapse_rate_low"),
+                rate("To", "lapse_rate_high"),
+            ),
+            title="Observed after complaints, which does not say that the recovery caused it",
+        )
+    ]
+
+
+EFFECTS = Question(
+    command="effects",
+    path="/effects",
+    summary="Who bought again and who lapsed after a complaint, by whether the 4A were complete",
+    details="An observation: complaints recovered well may differ from others in more than that, "
+    "so the rates do not say what caused what. Complaints whose time is not over are counted as "
+    "following and are in no rate. From and to: 95 % Wilson intervals.",
+    parameters=EffectParameters,
+    row=EffectRow,
+    ask=_ask,
+    tables=_tables,
+)
