@@ -16,6 +16,9 @@ from projections.conversations.queries import (
     response_times,
     waiting,
 )
+from projections.customers.page import customer
+from projections.customers.value_cost import value_cost, value_cost_customers
+from projections.effects.queries import effects
 from projections.grouping import UnknownDimension
 from projections.promises.queries import (
     FINDINGS,
@@ -26,6 +29,7 @@ from projections.promises.queries import (
     promise_quality,
     promises,
 )
+from projections.support.queries import support_requests, support_times
 from projections.timeline.queries import timeline
 
 __all__ = [
@@ -48,12 +52,18 @@ __all__ = [
     "complaint",
     "complaint_quality",
     "complaints",
+    "customer",
+    "effects",
     "promise",
     "promise_quality",
     "promises",
     "response_times",
     "snapshot",
     "standing",
+    "support_requests",
+    "support_times",
     "timeline",
+    "value_cost",
+    "value_cost_customers",
     "waiting",
 ]

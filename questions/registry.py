@@ -5,15 +5,20 @@ from typing import Any
 from questions.attention import ATTENTION
 from questions.channels import CHANNELS
 from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
+from questions.customers import CUSTOMER
+from questions.effects import EFFECTS
 from questions.promises import PROMISE, PROMISE_QUALITY, PROMISES
 from questions.question import Question
 from questions.replay import REPLAY
 from questions.response_times import RESPONSE_TIMES
+from questions.support import SUPPORT_REQUESTS, SUPPORT_TIMES
 from questions.timeline import TIMELINE
+from questions.value_cost import VALUE_COST, VALUE_COST_CUSTOMERS
 
 QUESTIONS: tuple[Question[Any], ...] = (
     TIMELINE,
     REPLAY,
+    CUSTOMER,
     CHANNELS,
     RESPONSE_TIMES,
     PROMISES,
@@ -23,5 +28,10 @@ QUESTIONS: tuple[Question[Any], ...] = (
     COMPLAINT,
     COMPLAINT_QUALITY,
     ATTENTION,
+    SUPPORT_REQUESTS,
+    SUPPORT_TIMES,
+    EFFECTS,
+    VALUE_COST,
+    VALUE_COST_CUSTOMERS,
 )
 """In the order of the documents. A route whose path swallows another's comes after it."""

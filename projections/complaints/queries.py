@@ -1,15 +1,18 @@
 """Answers what happened to complaints."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
-from projections.answers import Answer, answer, cut, fetch, page, window
-from projections.complaints.case import Ruling
-from projections.complaints.reading import READ_MODELS, judged
+from projections.answers import LARGEST_PAGE, Answer, answer, cut, fetch, page, window
+from projections.complaints.case import Case, Ruling
+from projections.complaints.deadlines import deadlines
+from projections.complaints.reading import READ_MODELS, cases, judged
+from projections.policies.book import rule_book
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 
@@ -71,6 +74,35 @@ def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer
         return told
     steps = fetch(cursor, _SQL["steps"], {"complaint_id": complaint_id, "as_of": as_of})
     return replace(told, rows=[rows[0] | {"steps": steps}])
+
+
+def open_complaints(
+    cursor: PgCursor, customers: Sequence[str], as_of: datetime
+) -> list[dict[str, Any]]:
+    """The rows of `complaints` for some customers' complaints that are open at `as_of`.
+
+    Each with `due`: the steps that it still needs, by their deadlines (`step`, `due_at`).
+    """
+    rows = [
+        row
+        for customer_id in customers
+        for row in _listed(
+            cursor, as_of, LARGEST_PAGE, customer_id=customer_id, open=True, **window(None, None)
+        )
+    ]
+    if not rows:
+        return []
+    since = min(row["raised_at"] for row in rows)
+    book = rule_book(cursor, since=since, as_of=as_of, until=as_of + timedelta(days=366))
+    return [
+        row | {"due": _due(case)}
+        for row, case in zip(rows, cases(cursor, rows, book, as_of=as_of), strict=True)
+    ]
+
+
+def _due(case: Case) -> list[dict[str, Any]]:
+    found = sorted(deadlines(case), key=lambda deadline: deadline.due_at)
+    return [{"step": deadline.step, "due_at": deadline.due_at} for deadline in found]
 
 
 def _listed(cursor: PgCursor, as_of: datetime, limit: int, **wanted: Any) -> list[dict[str, Any]]:

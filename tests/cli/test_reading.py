@@ -17,6 +17,9 @@ HISTORY = [
 ]
 QUESTIONS = [
     ["timeline", "C-1"],
+    ["customer", "C-1"],
+    ["value-cost"],
+    ["value-cost-customers", "--tier", "none"],
     ["channels"],
     ["response-times"],
     ["response-times", "--by", "channel", "--by", "employee", "--metric", "next_reply"],
@@ -158,3 +161,30 @@ def test_a_reader_that_has_seen_enough_is_no_error(command: Command) -> None:
         assert process.wait() == 1
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_the_page_of_a_customer_shows_what_there_is_to_know(command: Command) -> None:
+    told = command.run("customer", "C-1").stdout
+    assert "Waits for" in told
+    assert "Last touchpoints" in told
+    assert "Complaints" not in told
+    missing = command.run("customer", "C-9")
+    assert missing.returncode == 2
+    assert "there is no customer C-9" in missing.stderr
+
+
+def test_two_ids_of_one_person_are_told_together(command: Command) -> None:
+    other = touchpoint(200, customer_id="C-2", touchpoint_id="T-other") | {"id": "other"}
+    merged = other | {
+        "id": "merged",
+        "type": "customer.merged.v1",
+        "data": {"customer_id": "C-2", "merged_customer_id": "C-1"},
+    }
+    path = command.write_lines("merged.jsonl", [other, merged])
+    assert command.run("import", path).returncode == 0
+    assert "Is the same person as" in command.run("customer", "C-1").stdout
+    assert "Is the same person as" not in command.run("customer", "C-1", "--only-this-id").stdout
+    [heading, *lines] = command.run("timeline", "C-1").stdout.splitlines()
+    assert "Customer" in heading
+    assert any("C-2" in line for line in lines)
+    assert "C-2" not in command.run("timeline", "C-1", "--only-this-id").stdout

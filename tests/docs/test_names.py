@@ -13,7 +13,19 @@ from domain import EVENT_TYPES
 from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
-from questions import attention, channels, complaints, promises, replay, response_times, timeline
+from questions import (
+    attention,
+    channels,
+    complaints,
+    customers,
+    effects,
+    promises,
+    replay,
+    response_times,
+    support,
+    timeline,
+    value_cost,
+)
 from questions.question import RowModel
 from servicetrail.cli.main import app
 from servicetrail.settings import PREFIX, Settings
@@ -177,6 +189,11 @@ def first_cells(text: str, heading: str) -> list[str]:
         ("Complaints", complaints.ComplaintRow),
         ("Complaint quality", complaints.ComplaintQualityRow),
         ("Attention", attention.AttentionRow),
+        ("Customers", customers.CustomerPage),
+        ("Back office", support.SupportRequestRow),
+        ("Back office times", support.SupportTimeRow),
+        ("Effects", effects.EffectRow),
+        ("Value and cost", value_cost.ValueCostRow),
     ],
 )
 def test_every_column_is_defined(part: str, row: type[RowModel]) -> None:

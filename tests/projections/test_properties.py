@@ -5,7 +5,7 @@ duplication and any cut into batches gives equal rows. And what is said as of an
 facts up to that instant say, whatever happened after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -245,10 +245,61 @@ published = st.one_of(
 policies = st.lists(published, max_size=6)
 
 
+IDS = (*CUSTOMERS, "Cleo")
+about_customers = st.lists(
+    st.one_of(
+        st.builds(
+            lambda when, kind, one, other: happened(
+                kind, when, customer_id=one, merged_customer_id=other
+            ),
+            instants,
+            st.sampled_from(["customer.merged.v1", "customer.unmerged.v1"]),
+            st.sampled_from(IDS),
+            st.sampled_from(IDS),
+        ),
+        st.builds(
+            lambda when, customer, told: happened(told[0], when, customer_id=customer, **told[1]),
+            instants,
+            st.sampled_from(CUSTOMERS),
+            st.sampled_from(
+                [
+                    ("customer.purchased.v1", {"order_id": "O", "amount": Decimal("9.5")}),
+                    ("customer.lapsed.v1", {}),
+                    ("customer.credit_changed.v1", {"state": "frozen"}),
+                    ("customer.credit_changed.v1", {"state": "released"}),
+                ]
+            ),
+        ),
+    ),
+    max_size=4,
+)
+
+
+@st.composite
+def support(draw: st.DrawFn) -> list[Happened]:
+    asked = happened(
+        "support.requested.v1",
+        draw(instants),
+        request_id="R",
+        kind="technical",
+        promise_id="P",
+        complaint_id="K",
+        **draw(
+            st.fixed_dictionaries({}, optional={"team": st.just("north"), "case_id": st.just("A")})
+        ),
+    )
+    answers = st.builds(
+        lambda when, done: happened("support.answered.v1", when, request_id="R", fulfilled=done),
+        instants,
+        st.booleans(),
+    )
+    return [asked, *draw(st.lists(answers, max_size=2))]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Happened]:
     parts = [draw(touchpoints()), draw(promises()), draw(complaints()), draw(feedback)]
-    parts.append(draw(policies))
+    parts += [draw(policies), draw(about_customers), draw(support())]
     return list({event.id: event for part in parts for event in part}.values())
 
 
@@ -305,9 +356,9 @@ def test_as_of_an_instant_only_what_happened_by_then_counts(
 ) -> None:
     instant = START + timedelta(minutes=minutes)
     fill(prepared, [as_recorded(history)])
-    knowing_all = everything_said(prepared, instant)
+    knowing_all = everything_said(prepared, instant), pages_told(prepared, instant)
     fill(prepared, [as_recorded([event for event in history if event.occurred_at <= instant])])
-    assert knowing_all == everything_said(prepared, instant)
+    assert knowing_all == (everything_said(prepared, instant), pages_told(prepared, instant))
 
 
 @through_postgresql
@@ -348,7 +399,57 @@ def everything_said(datastore: Datastore, as_of: datetime) -> dict[str, Any]:
         said["complaint quality"] = queries.complaint_quality(cursor, **recovery)
         said["attention"] = queries.attention(cursor, as_of=as_of, horizon_seconds=7 * 86_400)
         said["waiting"] = queries.waiting(cursor, as_of=as_of)
+        said["requests"] = queries.support_requests(cursor, as_of=as_of)
+        said["support"] = queries.support_times(cursor, as_of=as_of, by=["team"])
+        said["effects"] = queries.effects(cursor, as_of=as_of, days=7)
+        # The tier is that at the end of the window, after which later ones may come.
+        window = {"as_of": as_of, "to": START + timedelta(days=14, minutes=1)}
+        said["value and cost"] = queries.value_cost(cursor, **window)
+        said["behind it"] = queries.value_cost_customers(cursor, **window)
     return {question: answer.rows for question, answer in said.items()}
+
+
+@through_postgresql
+@given(history=histories(), one=st.permutations(CUSTOMERS), other=st.permutations(CUSTOMERS))
+def test_merging_changes_no_figure_and_taking_it_back_restores_the_pages(
+    prepared: Datastore, history: list[Happened], one: list[str], other: list[str]
+) -> None:
+    """Whichever of the two ids either is published under, and whatever else is merged."""
+    as_of = START + timedelta(days=60)
+    history = [
+        event
+        for event in history
+        if {event.data.get("customer_id"), event.data.get("merged_customer_id")} != set(CUSTOMERS)
+    ]
+
+    def about(kind: str, when: str, pair: list[str]) -> Happened:
+        return happened(kind, when, customer_id=pair[0], merged_customer_id=pair[1])
+
+    merge = about("customer.merged.v1", "2024-04-01", one)
+    fill(prepared, [as_recorded(history)])
+    figures, pages = everything_said(prepared, as_of), pages_told(prepared, as_of)
+    fill(prepared, [as_recorded([*history, merge])])
+    assert everything_said(prepared, as_of) == figures
+    fill(
+        prepared,
+        [as_recorded([*history, merge, about("customer.unmerged.v1", "2024-04-02", other)])],
+    )
+    for before, after in zip(pages, pages_told(prepared, as_of), strict=True):
+        # The events that say so are events of a customer too.
+        assert [_without_counts(row) for row in after if before] == [
+            _without_counts(row) for row in before
+        ]
+
+
+def _without_counts(page: Mapping[str, Any]) -> dict[str, Any]:
+    counts = {"known_since", "last_event_at", "events"}
+    return {name: value for name, value in page.items() if name not in counts}
+
+
+def pages_told(datastore: Datastore, as_of: datetime) -> list[Any]:
+    """The page of each customer, but for promises: what was promised is in the ledger alone."""
+    with queries.snapshot(datastore) as cursor:
+        return [queries.customer(cursor, customer, as_of=as_of).rows for customer in IDS]
 
 
 @through_postgresql

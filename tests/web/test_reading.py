@@ -57,6 +57,9 @@ HISTORY = [
     complaint("raised", "K/1", "2026-03-08T09:00:00Z", channel="phone", description="so rude"),
     complaint("apologized", "K/1", "2026-03-08T10:00:00Z", admits_fault=True, words="dear Ada"),
     complaint("closed", "K/1", "2026-03-09T10:00:00Z", outcome="upheld"),
+    event("customer.tiered.v1", "2026-03-01T09:00:00Z", {"customer_id": "C-2", "tier": "negative"}),
+    event("support.requested.v1", "2026-03-10T09:00:00Z",
+          {"request_id": "R-1", "customer_id": "C-2", "kind": "technical", "promise_id": "P-2"}),
 ]  # fmt: skip
 
 
@@ -246,9 +249,13 @@ def test_routes_that_are_not_there(api: Api) -> None:
 def test_status_and_health_tell_how_far_the_read_models_are(api: Api) -> None:
     api.post([touchpoint(9, "C-9", "mail", "2026-03-02T09:00:00Z")])
     status = Status.model_validate(api.client.get("/status").json())
-    assert (status.position, status.last_position, status.behind) == (10, 11, 1)
+    assert (status.position, status.last_position, status.behind) == (
+        len(HISTORY),
+        len(HISTORY) + 1,
+        1,
+    )
     assert [(line.source, line.received, line.appended) for line in status.rows] == [
-        ("test", 11, 11)
+        ("test", len(HISTORY) + 1, len(HISTORY) + 1)
     ]
     health = Health.model_validate(api.client.get("/health").json())
     assert (health.status, health.database, health.behind) == ("up", "up", 1)
@@ -257,6 +264,14 @@ def test_status_and_health_tell_how_far_the_read_models_are(api: Api) -> None:
 ASKED = {
     "/customers/{customer_id:path}/timeline": ["/customers/C-1/timeline"],
     "/customers/{customer_id:path}/replay": ["/customers/C-1/replay"],
+    "/customers/{customer_id:path}": [
+        "/customers/C-1",
+        "/customers/C-1?as_of=2026-03-08T12:00:00Z",
+        "/customers/C-2?only_this_id=true",
+    ],
+    "/support-times": ["/support-times?by=team&by=month"],
+    "/effects": ["/effects?days=30", "/effects?by=severity"],
+    "/value-cost/customers": ["/value-cost/customers?tier=negative&quartile=unserved"],
     "/response-times": [
         "/response-times",
         "/response-times?by=topic&by=team&by=department&by=employee",
