@@ -14,7 +14,7 @@ import psycopg2
 from benchmarks.append import append
 from benchmarks.importing import Measured, import_file, project
 from benchmarks.workload import BATCH, SEED, database, server, simulated_file
-from servicetrail.system import ease_garbage_collection
+from ledger.garbage import ease_garbage_collection
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COMMENTS = Path(__file__).with_name("comments.md")

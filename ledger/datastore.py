@@ -1,7 +1,8 @@
 """Connections to PostgreSQL through psycopg2, pooled by the eventsourcing library's pool."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -153,7 +154,8 @@ class Datastore:
     * `idle_in_transaction_timeout`: for a transaction in which nothing happens, because one that
       has appended holds up every other writer.
 
-    A pooled connection is tried before it is used, and one found dead is replaced.
+    A pooled connection is tried before it is used, and one found dead is replaced. Sent to another
+    process, a datastore opens connections of its own there.
 
     PostgreSQL's timeouts leave alone who was frozen in the middle of a COPY, since it only waits
     for its client. So whoever waited in vain for a lock ends those that do so for longer than
@@ -173,6 +175,18 @@ class Datastore:
         lock_timeout: float = 30,
         idle_in_transaction_timeout: float = 60,
     ) -> None:
+        self._alike = partial(
+            Datastore,
+            url,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=pool_timeout,
+            max_age=max_age,
+            connect_timeout=connect_timeout,
+            statement_timeout=statement_timeout,
+            lock_timeout=lock_timeout,
+            idle_in_transaction_timeout=idle_in_transaction_timeout,
+        )
         self._dsn = _program_dsn(
             url,
             connect_timeout=connect_timeout,
@@ -236,6 +250,9 @@ class Datastore:
     def close(self) -> None:
         """Close every connection. May be called twice."""
         self._pool.close()
+
+    def __reduce__(self) -> tuple[Callable[[], "Datastore"], tuple[()]]:
+        return self._alike, ()
 
 
 def _connect(dsn: str) -> PgConnection:

@@ -60,9 +60,11 @@ def snapshot(datastore: Datastore, schema: str = "read") -> Iterator[PgCursor]:
     with datastore.transaction() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         # Compiling a plan takes longer than any of these questions, and so does sorting on disk.
+        # The lock comes before the snapshot: a rebuilt table is swapped in before both or after.
         cursor.execute(
             sql.SQL(
-                "SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'; SET LOCAL search_path TO {}"
+                "SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'; SET LOCAL search_path TO {};"
+                " LOCK TABLE position IN ACCESS SHARE MODE"
             ).format(sql.Identifier(schema))
         )
         yield cursor
@@ -82,7 +84,9 @@ def answer(
 
 
 def standing(cursor: PgCursor) -> list[dict[str, Any]]:
-    """Where each read model stands: `name`, `version`, `position`, `recorded_at` of that one."""
+    """Where each read model stands: `name`, `version`, `position`, `recorded_at` of that one, and
+    `positions`, that of each worker, of which `position` is the lowest.
+    """
     return fetch(cursor, _SQL["all"], {})
 
 

@@ -13,10 +13,15 @@ from projections.events import RecordedEvent
 class ReadModel:
     """A set of tables built from events.
 
-    `version` changes whenever the tables or the rules that fill them change: the runner then drops
-    `tables` and builds them again from the first event. `handles` and `ignores` together name every
-    event type. `apply` writes what a batch of handled events changes, inside the runner's
+    `version` changes whenever the tables or the rules that fill them change: the tables are then
+    built again beside those there, from the first event. `handles` and `ignores` together name
+    every event type. `apply` writes what a batch of handled events changes, inside the runner's
     transaction; it gives equal rows for any order and any repetition of the same events.
+
+    `build`, where there is one, does the same faster for a batch that holds everything of the
+    customers in it, when nothing of them is in the tables: it looks nothing up, and so indexes can
+    wait. `per_customer`: no row rests on events of several customers, so that workers can share
+    them.
     """
 
     name: str
@@ -26,6 +31,20 @@ class ReadModel:
     handles: frozenset[str]
     ignores: frozenset[str]
     apply: Callable[[PgCursor, Sequence[RecordedEvent]], None]
+    build: Callable[[PgCursor, Sequence[RecordedEvent]], None] | None = None
+    per_customer: bool = True
+
+
+@dataclass(frozen=True)
+class Views:
+    """SQL that rests on `tables` of read models, such as views on them.
+
+    `definition` can be executed any number of times. It is, with the live schema as search path:
+    in every transaction that makes or replaces tables there, and when it has changed itself.
+    """
+
+    tables: frozenset[str]
+    definition: str
 
 
 POLICY_KINDS = ("calendar", "service_level", "channel", "authority_limit", "moment")

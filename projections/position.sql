@@ -1,34 +1,61 @@
 -- name: table
+-- Of each read model, up to where each worker has taken in every event of its shards: those with
+-- shard % workers = worker, and for worker 0 the events of no customer. Of no event behind `highest` is
+-- anything in the tables yet; it lies ahead of `position` where the shards were divided anew.
 CREATE TABLE IF NOT EXISTS position (
-    name         text PRIMARY KEY,
+    name         text NOT NULL,
+    worker       smallint NOT NULL,
+    workers      smallint NOT NULL,
     version      text NOT NULL,
     tables       text[] NOT NULL,
     position     bigint NOT NULL,
-    recorded_at  timestamptz
+    highest      bigint NOT NULL,
+    recorded_at  timestamptz,
+    PRIMARY KEY (name, worker)
 )
 
 -- name: one_at_a_time
 SELECT pg_advisory_xact_lock(hashtext('servicetrail read models'), hashtext(%(schema)s))
 
 -- name: built
-SELECT name, version, tables FROM position
+SELECT DISTINCT ON (name) name, version, tables FROM position ORDER BY name, worker
 
--- name: begin
-INSERT INTO position (name, version, tables, position) VALUES (%(name)s, %(version)s, %(tables)s, 0)
-ON CONFLICT (name) DO UPDATE
-SET version = excluded.version, tables = excluded.tables, position = 0, recorded_at = NULL
+-- name: tables
+SELECT DISTINCT unnest(tables) FROM position
 
--- name: claim
-SELECT name, version, position FROM position WHERE name = ANY (%(names)s) ORDER BY name FOR UPDATE
+-- name: defined
+SELECT obj_description('position'::regclass, 'pg_class')
+
+-- name: slots
+SELECT name, version, worker, workers, position, highest FROM position WHERE name = ANY (%(names)s)
+ORDER BY name, worker
+
+-- name: lock
+SELECT name, version, worker, workers, position, highest FROM position
+WHERE name = ANY (%(names)s) AND (worker = %(worker)s OR %(worker)s IS NULL)
+ORDER BY name, worker FOR UPDATE
+
+-- name: forget
+DELETE FROM position WHERE name = ANY (%(names)s)
+
+-- name: divide
+INSERT INTO position (name, worker, workers, version, tables, position, highest, recorded_at)
+SELECT %(name)s, worker, %(workers)s, %(version)s, %(tables)s, %(position)s, %(highest)s,
+    (SELECT recorded_at FROM ledger.events WHERE position = %(position)s)
+FROM generate_series(0, %(workers)s - 1) AS worker
 
 -- name: advance
-UPDATE position SET position = %(position)s, recorded_at = %(recorded_at)s WHERE name = ANY (%(names)s)
-
--- name: reached
-SELECT min(position) FROM position WHERE name = ANY (%(names)s)
+UPDATE position
+SET position = %(position)s, highest = greatest(highest, %(position)s),
+    recorded_at = (SELECT recorded_at FROM ledger.events AS e WHERE e.position = %(position)s)
+WHERE name = ANY (%(names)s) AND worker = %(worker)s
 
 -- name: standing
 SELECT position, recorded_at FROM position WHERE name = ANY (%(names)s) ORDER BY position LIMIT 1
 
 -- name: all
-SELECT name, version, position, recorded_at FROM position ORDER BY name
+SELECT DISTINCT ON (name) name, version, position, recorded_at,
+    array_agg(position) OVER (PARTITION BY name ORDER BY worker
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS positions
+FROM position
+ORDER BY name, position

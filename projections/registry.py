@@ -7,12 +7,15 @@ from projections.conversations.fold import EPISODE_GAP
 from projections.conversations.model import conversations
 from projections.customers.model import CUSTOMERS
 from projections.feedback.model import FEEDBACK
-from projections.model import ReadModel
+from projections.model import ReadModel, Views
 from projections.policies.model import POLICIES
 from projections.promises.model import PROMISES
 from projections.statements.model import STATEMENTS
 from projections.support.model import SUPPORT
 from projections.timeline.model import TIMELINE
+
+VIEWS: tuple[Views, ...] = ()
+"""What rests on tables of read models, in an order in which it can be made."""
 
 
 def read_models(*, episode_gap: timedelta = EPISODE_GAP) -> tuple[ReadModel, ...]:

@@ -2,7 +2,8 @@
 
 Every read model has a position of its own in table `position`, so that one that is new, or was
 built anew, catches up alone and then goes on together with the others, each event decoded once for
-all.
+all. Where several workers share the customers between them, each has a position for each read
+model.
 """
 
 import threading
@@ -14,7 +15,6 @@ from typing import NamedTuple
 
 import structlog
 from eventsourcing.persistence import InterfaceError, OperationalError
-from psycopg2 import sql
 
 from domain import EVENT_TYPES
 from ledger.datastore import Datastore, PgCursor, retry_on_loss
@@ -23,6 +23,16 @@ from ledger.reading import events_after, last_position
 from ledger.sql import named_queries
 from projections.events import RecordedEvent, recorded
 from projections.model import ReadModel
+from projections.schemas import LIVE, make_tables, work_in
+from projections.slots import (
+    Slot,
+    define_views,
+    divide,
+    locked_slots,
+    prepare_positions,
+    share_anew,
+    slots_of,
+)
 
 BATCH_SIZE = 5_000
 _LOST = (OperationalError, InterfaceError)
@@ -42,7 +52,9 @@ class ReadModelReplaced(Exception):
 
 
 class Progress(NamedTuple):
-    """After a batch: where read models stand, where the ledger ends, how many events it held."""
+    """After a batch: where read models stand, where the ledger ends, how many positions were
+    passed.
+    """
 
     position: int
     end: int
@@ -54,8 +66,11 @@ class Runner:
 
     `schema` is where their tables are; every statement is unqualified, so the same models can be
     built in a schema beside. Any number of runners may work on one schema: a batch is written by
-    one of them. `batch_size` is the most events of one transaction. `on_progress` is called after
-    each batch.
+    one of them. With `worker` a runner does the part of that worker only, without it everybody's.
+    `batch_size` is the most events of one transaction. `on_progress` is called after each batch.
+
+    A read model that stands there in another version is left alone until somebody has replaced it
+    (`projections.rebuilding`).
 
     Raises ValueError if a read model neither handles nor ignores an event type.
     """
@@ -65,7 +80,8 @@ class Runner:
         datastore: Datastore,
         models: Sequence[ReadModel],
         *,
-        schema: str = "read",
+        schema: str = LIVE,
+        worker: int | None = None,
         batch_size: int = BATCH_SIZE,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -74,8 +90,10 @@ class Runner:
         self._datastore = datastore
         self._models = {model.name: model for model in models}
         self._schema = schema
+        self._worker = worker
         self._batch_size = batch_size
         self._on_progress = on_progress
+        self._ours: set[str] = set()
         self._stopping = threading.Event()
         self._wakeups: Wakeups | None = None
         self.failure: str | None = None
@@ -83,71 +101,119 @@ class Runner:
         well."""
 
     @retry_on_loss
-    def prepare(self) -> None:
-        """Make the tables of read models that are new or have another version than those there.
+    def prepare(self, workers: int | None = None) -> list[ReadModel]:
+        """Make the tables of read models that are new; gives those of which another version is
+        there.
 
-        What a changed read model had is dropped; it is built again from the first event.
+        `workers`: divide the customers between so many from now on (None: as it is). Whatever is
+        running takes notice at its next batch.
         """
         with self._transaction() as cursor:
             cursor.execute(_SQL["one_at_a_time"], {"schema": self._schema})
-            cursor.execute(_SQL["table"])
+            prepare_positions(cursor)
             cursor.execute(_SQL["built"])
-            built = {name: (version, tables) for name, version, tables in cursor}
-            for model in self._models.values():
-                version, tables = built.get(model.name, (None, []))
-                if version != model.version:
-                    self._build(cursor, model, tables)
-
-    def _build(self, cursor: PgCursor, model: ReadModel, old_tables: Sequence[str]) -> None:
-        for table in {*old_tables, *model.tables}:
-            cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(table)))
-        cursor.execute(model.definition)
-        cursor.execute(
-            _SQL["begin"],
-            {"name": model.name, "version": model.version, "tables": list(model.tables)},
-        )
+            built = {name: version for name, version, _ in cursor}
+            missing = [model for model in self._models.values() if model.name not in built]
+            make_tables(cursor, missing)
+            for model in missing:
+                divide(cursor, model, workers or 1, position=0)
+            if workers is not None:
+                share_anew(cursor, self._models.values(), workers)
+            if self._schema == LIVE:
+                define_views(cursor, anew=bool(missing))
+        others = [
+            model
+            for model in self._models.values()
+            if built.get(model.name, model.version) != model.version
+        ]
+        self._ours |= self._models.keys() - {model.name for model in others}
+        return others
 
     @retry_on_loss
-    def step(self) -> int:
-        """Apply the next batch; gives the number of events in it, 0 when there is nothing to do.
+    def step(self, until: int | None = None) -> int:
+        """Apply the next batch; gives the number of positions passed, 0 when there is nothing to
+        do. `until`: no event behind this position.
 
         Raises ReadModelReplaced if another program has built another version of a read model.
         """
         with self._transaction() as cursor:
-            names, position, until = self._claim(cursor)
-            events = recorded(events_after(cursor, position, self._batch_size, until=until))
-            if not events:
-                return 0
-            for name in names:
-                _feed(cursor, self._models[name], events)
-            last = events[-1]
-            cursor.execute(
-                _SQL["advance"],
-                {"names": names, "position": last.position, "recorded_at": last.recorded_at},
-            )
             end = last_position(cursor)
+            passed = self.step_in(cursor, end if until is None else min(until, end))
+        if passed is None:
+            return 0
         if self._on_progress is not None:
-            self._on_progress(Progress(last.position, end, len(events)))
-        return len(events)
+            self._on_progress(Progress(passed.position, end, passed.events))
+        return passed.events
 
-    def _claim(self, cursor: PgCursor) -> tuple[list[str], int, int | None]:
-        """Lock the positions: which read models are furthest behind, at which position, and up to
-        which position they go on without the others.
+    def step_in(self, cursor: PgCursor, until: int) -> Progress | None:
+        """As `step`, in a transaction of the caller's, in which `until` is in the ledger."""
+        slots, others = self._claim(cursor)
+        if not slots or slots[0].position >= until:
+            return None
+        position, share = slots[0].position, slots[0].share
+        until = min([until, *(slot.position for slot in others if slot.position > position)])
+        models = [self._models[slot.name] for slot in slots]
+        types = frozenset().union(*(model.handles for model in models))
+        read = events_after(
+            cursor,
+            position,
+            self._batch_size,
+            until=until,
+            share=share,
+            types=None if types == EVENT_TYPES.keys() else types,
+        )
+        reached = read[-1].position if len(read) == self._batch_size else until
+        events = recorded(read)
+        for model in models:
+            feed(cursor, model, events)
+        cursor.execute(
+            _SQL["advance"],
+            {
+                "names": [model.name for model in models],
+                "worker": share.worker,
+                "position": reached,
+            },
+        )
+        return Progress(reached, until, reached - position)
+
+    def _claim(self, cursor: PgCursor) -> tuple[list[Slot], list[Slot]]:
+        """Lock the positions of the worker that is furthest behind: those of the read models that
+        go on together, from one position and for one share, and the others.
         """
-        cursor.execute(_SQL["claim"], {"names": list(self._models)})
-        positions: dict[str, int] = {}
-        for name, version, position in cursor:
-            if version != self._models[name].version:
-                raise ReadModelReplaced(
-                    f"read model {name} is at version {version!r} in the database and at "
-                    f"{self._models[name].version!r} here: start again to build it anew"
-                )
-            positions[name] = position
-        if missing := self._models.keys() - positions.keys():
+        slots = slots_of(cursor, self._models)
+        if missing := self._models.keys() - {slot.name for slot in slots}:
             raise ReadModelReplaced(f"read models {sorted(missing)} are not prepared")
-        lowest = min(positions.values())
-        names = [name for name, position in positions.items() if position == lowest]
-        return names, lowest, min((p for p in positions.values() if p > lowest), default=None)
+        slots = self._checked(slots)
+        worker = self._worker
+        if worker is None and slots:
+            worker = min(slots, key=lambda slot: (slot.position, slot.worker)).worker
+        names = {slot.name for slot in slots if slot.worker == worker}
+        # Somebody else may have gone on while the lock was waited for.
+        locked = self._checked(locked_slots(cursor, names, worker)) if names else []
+        if not locked:
+            return [], []
+        lowest = min(locked, key=lambda slot: slot.position)
+        together = [
+            slot
+            for slot in locked
+            if slot.position == lowest.position and slot.workers == lowest.workers
+        ]
+        return together, [slot for slot in locked if slot not in together]
+
+    def _checked(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Those that are of our version. Raises ReadModelReplaced if one is no more."""
+        ours = []
+        for slot in slots:
+            version = self._models[slot.name].version
+            if slot.version == version:
+                ours.append(slot)
+                self._ours.add(slot.name)
+            elif slot.name in self._ours:
+                raise ReadModelReplaced(
+                    f"read model {slot.name} is at version {slot.version!r} in the database and at "
+                    f"{version!r} here: start the program again to build its own version anew"
+                )
+        return ours
 
     def catch_up(self) -> int:
         """Apply everything there is, and give the position reached. `prepare` comes first."""
@@ -160,9 +226,7 @@ class Runner:
     def position(self) -> int:
         """Up to where all read models hold every event."""
         with self._transaction() as cursor:
-            cursor.execute(_SQL["reached"], {"names": list(self._models)})
-            row = cursor.fetchone()
-        return int(row[0] or 0) if row else 0
+            return min((slot.position for slot in slots_of(cursor, self._models)), default=0)
 
     def run_until(self, position: int, *, timeout_seconds: float = 60.0) -> None:
         """Apply events until all read models hold `position`, waiting for events to be appended.
@@ -212,17 +276,13 @@ class Runner:
 
     @contextmanager
     def _transaction(self) -> Iterator[PgCursor]:
-        """A transaction in which unqualified tables are those of the read models."""
         with self._datastore.transaction() as cursor:
-            cursor.execute(
-                sql.SQL("SET LOCAL search_path TO {}; SET LOCAL synchronous_commit TO off").format(
-                    sql.Identifier(self._schema)
-                )
-            )
+            work_in(cursor, self._schema)
             yield cursor
 
 
-def _feed(cursor: PgCursor, model: ReadModel, events: Sequence[RecordedEvent]) -> None:
+def feed(cursor: PgCursor, model: ReadModel, events: Sequence[RecordedEvent]) -> None:
+    """Let a read model take in those of the events that it handles."""
     handled = [event for event in events if event.type in model.handles]
     if handled:
         model.apply(cursor, handled)

@@ -1,24 +1,23 @@
-"""The parts that never end, projector and HTTP server, and how a signal ends them."""
+"""The HTTP server, and how a signal ends what never ends by itself."""
 
 from __future__ import annotations
 
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import structlog
 import uvicorn
 
-from projections.runner import ReadModelReplaced, Runner
 from servicetrail.consuming import Consumption
 from servicetrail.metrics import Metrics, counting
+from servicetrail.projecting import Projector
 from servicetrail.settings import Settings
 from servicetrail.system import System
 from web.app import create_app
 from web.committer import GroupCommitter
-from web.health import ProjectorState, Working
+from web.health import Working
 
 log = structlog.get_logger(__name__)
 
@@ -107,50 +106,6 @@ def serve(
             log.info("stopping")
 
 
-class Projector:
-    """Keeps the read models up to date, in a thread of its own."""
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="projector")
-
-    def start(self) -> None:
-        """Begin."""
-        # Questions may come as soon as HTTP is up: their tables must be there by then.
-        self._runner.prepare()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the batch in hand."""
-        self._runner.stop()
-        self._thread.join()
-
-    @property
-    def state(self) -> ProjectorState:
-        """Whether it does its work."""
-        if not self._thread.is_alive():
-            return "stopped"
-        return "failing" if self._runner.failure else "running"
-
-    @property
-    def why(self) -> str | None:
-        """Why it does not, in words that quote no event; None if it does."""
-        if self.state == "stopped":
-            error = self._error
-            told = str(error) if isinstance(error, ReadModelReplaced) else type(error).__name__
-            return f"the projector stopped: {told}; see the log, and start the program again"
-        failure = self._runner.failure
-        return failure and f"the projector does not get on: {failure}; see the log; it tries again"
-
-    def _run(self) -> None:
-        try:
-            self._runner.run()
-        except Exception as error:
-            log.exception("projector stopped")
-            self._error = error
-
-
 def working(projector: Projector, consumption: Consumption | None) -> Working:
     """What both are doing, and why they are not."""
     told = (projector.why, None if consumption is None else consumption.why)
@@ -159,17 +114,6 @@ def working(projector: Projector, consumption: Consumption | None) -> Working:
         consumer=None if consumption is None else consumption.state.value,
         why=tuple(each for each in told if each is not None),
     )
-
-
-@contextmanager
-def projecting(system: System, metrics: Metrics) -> Iterator[Projector]:
-    """Keep the read models up to date until the end of the block."""
-    projector = Projector(system.runner(metrics.projected))
-    projector.start()
-    try:
-        yield projector
-    finally:
-        projector.stop()
 
 
 def address_of(listener: socket.socket) -> str:

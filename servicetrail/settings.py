@@ -105,6 +105,14 @@ class Settings(BaseSettings):
             "How many events the projector puts into the read models in one transaction at most."
         ),
     )
+    projector_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1,
+        description=(
+            "How many processes share the work of keeping the read models up to date, and of "
+            "building them anew: about one for each core that is free. Answers are the same for "
+            "any number."
+        ),
+    )
     kafka_bootstrap_servers: str | None = Field(
         default=None,
         description=(

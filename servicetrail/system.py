@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from eventsourcing.persistence import Tracking
 
@@ -16,9 +16,11 @@ from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
+from ledger.garbage import ease_garbage_collection
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
+from projections.model import ReadModel
 from projections.registry import read_models
 from projections.runner import Progress, Runner
 from schemas.message import Message
@@ -66,11 +68,16 @@ class System:
         """What erases customers."""
         return Eraser(self.datastore, self.keyring, self.intake)
 
+    @property
+    def models(self) -> Callable[[], Sequence[ReadModel]]:
+        """Gives every read model; it can be sent to another process."""
+        return partial(read_models, episode_gap=timedelta(days=self.settings.episode_gap_days))
+
     def runner(self, on_progress: Callable[[Progress], None] | None = None) -> Runner:
         """A runner of all read models; `on_progress` is called after each batch."""
         return Runner(
             self.datastore,
-            read_models(episode_gap=timedelta(days=self.settings.episode_gap_days)),
+            self.models(),
             batch_size=self.settings.projection_batch_events,
             on_progress=on_progress,
         )
@@ -114,15 +121,6 @@ def open_system(settings: Settings) -> Iterator[System]:
                 notices=settings.kafka_dead_topics != "off",
             )
             yield System(settings, datastore, reads, keyring, intake)
-
-
-def ease_garbage_collection() -> None:
-    """Look for reference cycles less often, for the whole process.
-
-    A batch makes some ten thousand objects that live until it is written. With Python's defaults
-    the collector goes through them again and again, and finds nothing: a sixth of an import's time.
-    """
-    gc.set_threshold(50_000, 20, 50)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def tag_of(cursor: PgCursor, request: Request, asked: AsOf, media_type: str) -> 
     of now also changes as time passes: it counts as the same until the minute is over.
     """
     parts = [media_type, str(request.url), str(METRIC_VERSION)]
-    parts += [f"{each['name']} {each['version']} {each['position']}" for each in standing(cursor)]
+    parts += [f"{each['name']} {each['version']} {each['positions']}" for each in standing(cursor)]
     if "as_of" not in asked.model_fields_set:
         parts.append(asked.as_of.strftime("%Y-%m-%dT%H:%M"))
     return f'W/"{sha256(chr(10).join(parts).encode()).hexdigest()[:32]}"'

@@ -73,4 +73,5 @@ COMPLAINTS = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_STEPS.apply,
+    build=_STEPS.build,
 )

@@ -61,6 +61,7 @@ def conversations(episode_gap: timedelta = EPISODE_GAP) -> ReadModel:
         handles=HANDLES,
         ignores=IGNORES,
         apply=partial(_apply, gap=episode_gap),
+        build=partial(_build, gap=episode_gap),
     )
 
 
@@ -78,6 +79,18 @@ def _apply(cursor: PgCursor, events: Sequence[RecordedEvent], *, gap: timedelta)
         (row for versions in after.values() for row in fold(versions, gap=gap)),
     )
     _write_rows(cursor, gone, new)
+
+
+def _build(cursor: PgCursor, events: Sequence[RecordedEvent], *, gap: timedelta) -> None:
+    """As `_apply`, for everything of the customers in the batch."""
+    touchpoints: list[Version] = []
+    rows: list[Row] = []
+    for versions in _by_customer(map(version_of, events)).values():
+        held = related(versions)
+        touchpoints += held
+        rows += fold(held, gap=gap)
+    copy_rows(cursor, "touchpoints", Version._fields, touchpoints)
+    _write_rows(cursor, [], rows)
 
 
 def _load(cursor: PgCursor, arrived: Iterable[Version]) -> dict[str, Version]:

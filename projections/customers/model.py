@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ledger.datastore import PgCursor
 from projections.changes import Table, changes
-from projections.copying import copy_new_rows
+from projections.copying import copy_new_rows, copy_rows
 from projections.customers.fold import Tier, in_turn
 from projections.events import END, RecordedEvent
 from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
@@ -42,12 +43,24 @@ _TIERS = Table("customer_tiers", Tier._fields, {"customer_id": "text", "event_id
 
 def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
     _write_tiers(cursor, [event for event in events if event.type == TIERED])
+    for table, columns, rows in _rows(events):
+        copy_new_rows(cursor, table, columns, rows)
+
+
+def _build(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    tiers = [_tier(event) for event in events if event.type == TIERED]
+    _TIERS.write(cursor, [], list(_in_turn(tiers)))
+    for table, columns, rows in _rows(events):
+        copy_rows(cursor, table, columns, rows)
+
+
+def _rows(events: Sequence[RecordedEvent]) -> Iterator[tuple[str, Sequence[str], list[Any]]]:
+    """Tables of which a row is an event, with their columns and rows."""
     for type_, (table, fields) in _FIELDS.items():
-        columns = ("event_id", "customer_id", "occurred_at", *fields)
         told = [event for event in events if event.type == type_]
-        copy_new_rows(cursor, table, columns, [_row(event, fields) for event in told])
-    merges = [_merge(event) for event in events if event.type in {MERGED, UNMERGED}]
-    copy_new_rows(cursor, "merges", _MERGES, merges)
+        columns = ("event_id", "customer_id", "occurred_at", *fields)
+        yield table, columns, [_row(event, fields) for event in told]
+    yield "merges", _MERGES, [_merge(e) for e in events if e.type in {MERGED, UNMERGED}]
 
 
 def _write_tiers(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
@@ -110,4 +123,5 @@ CUSTOMERS = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_apply,
+    build=_build,
 )

@@ -1,9 +1,10 @@
 """Writes feedback: one row per event."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ledger.datastore import PgCursor
-from projections.copying import copy_new_rows
+from projections.copying import copy_new_rows, copy_rows
 from projections.events import RecordedEvent
 from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
@@ -34,11 +35,18 @@ _COLUMNS = ("event_id", "occurred_at", *_FIELDS)
 
 
 def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
-    rows = [
+    copy_new_rows(cursor, "feedback", _COLUMNS, _rows(events))
+
+
+def _build(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    copy_rows(cursor, "feedback", _COLUMNS, _rows(events))
+
+
+def _rows(events: Sequence[RecordedEvent]) -> list[tuple[Any, ...]]:
+    return [
         (event.event_id, event.occurred_at, *[event.data[field] for field in _FIELDS])
         for event in events
     ]
-    copy_new_rows(cursor, "feedback", _COLUMNS, rows)
 
 
 FEEDBACK = ReadModel(
@@ -49,4 +57,5 @@ FEEDBACK = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_apply,
+    build=_build,
 )

@@ -71,4 +71,5 @@ PROMISES = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_FACTS.apply,
+    build=_FACTS.build,
 )

@@ -1,9 +1,10 @@
 """Writes statements: one row per event."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ledger.datastore import PgCursor
-from projections.copying import copy_new_rows
+from projections.copying import copy_new_rows, copy_rows
 from projections.events import RecordedEvent
 from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
@@ -28,11 +29,18 @@ _COLUMNS = ("event_id", "occurred_at", *_FIELDS)
 
 
 def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
-    rows = [
+    copy_new_rows(cursor, "statements", _COLUMNS, _rows(events))
+
+
+def _build(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    copy_rows(cursor, "statements", _COLUMNS, _rows(events))
+
+
+def _rows(events: Sequence[RecordedEvent]) -> list[tuple[Any, ...]]:
+    return [
         (event.event_id, event.occurred_at, *[event.data[field] for field in _FIELDS])
         for event in events
     ]
-    copy_new_rows(cursor, "statements", _COLUMNS, rows)
 
 
 STATEMENTS = ReadModel(
@@ -43,4 +51,5 @@ STATEMENTS = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_apply,
+    build=_build,
 )

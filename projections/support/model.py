@@ -52,4 +52,5 @@ SUPPORT = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_FACTS.apply,
+    build=_FACTS.build,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ledger.datastore import PgCursor
-from projections.copying import copy_new_rows
+from projections.copying import copy_new_rows, copy_rows
 from projections.events import RecordedEvent
 from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
 
@@ -27,6 +27,10 @@ _COLUMNS = (
 
 def _apply(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
     copy_new_rows(cursor, "timeline", _COLUMNS, [_row(event) for event in events])
+
+
+def _build(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
+    copy_rows(cursor, "timeline", _COLUMNS, [_row(event) for event in events])
 
 
 def _row(event: RecordedEvent) -> tuple[object, ...]:
@@ -53,4 +57,5 @@ TIMELINE = ReadModel(
     handles=HANDLES,
     ignores=IGNORES,
     apply=_apply,
+    build=_build,
 )

@@ -33,7 +33,8 @@ from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.output import err, footer, out, print_table, printable
 from servicetrail.cli.reading import ask
 from servicetrail.metrics import Metrics
-from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
+from servicetrail.projecting import projecting
+from servicetrail.serving import AddressTaken, listening, serve, signals_unwind
 from servicetrail.settings import Settings, read_settings
 from servicetrail.system import System, open_system
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from questions.parameters import instant
+from questions.parameters import instant, moment
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import Form
 
@@ -66,6 +66,27 @@ Cursor = Annotated[
     str | None,
     typer.Option(
         "--cursor", metavar="TEXT", help="Go on where the answer that named this cursor ended."
+    ),
+]
+
+KnownAt = Annotated[
+    Any,  # an instant or a position: typer knows no unions
+    typer.Option(
+        "--known-at",
+        parser=_parser(moment, "MOMENT"),
+        metavar="INSTANT|POSITION",
+        help="Only what was recorded by then: an instant, or a position of the ledger.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        max=64,
+        help="How many processes share the work, instead of SERVICETRAIL_PROJECTOR_WORKERS.",
     ),
 ]
 

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from servicetrail.cli import options
 from servicetrail.cli.consuming import PARTITIONS, CreateTopics, PartitionCount, ended
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import out
 from servicetrail.consuming import consuming, consuming_of
 from servicetrail.metrics import Metrics
-from servicetrail.serving import AddressTaken, listening, projecting, serve, signals_unwind
+from servicetrail.projecting import projecting
+from servicetrail.serving import AddressTaken, listening, serve, signals_unwind
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
 
@@ -41,6 +43,7 @@ def up_command(
             help="Port, instead of SERVICETRAIL_HTTP_PORT; 0: any.",
         ),
     ] = None,
+    workers: options.Workers = None,
     create_topics: CreateTopics = False,
     partitions: PartitionCount = PARTITIONS,
 ) -> None:
@@ -51,7 +54,7 @@ def up_command(
     everything stopped. If the consumer gave up, for which the log says why, everything else goes
     on until the end, and the exit status is 1.
     """
-    settings = read_settings(http_host=host, http_port=port)
+    settings = read_settings(http_host=host, http_port=port, projector_workers=workers)
     consumes = settings.kafka_bootstrap_servers is not None
     if consumes:
         consuming_of(settings)  # what is wrong with it is told before anything starts

@@ -212,7 +212,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 def test_every_event_of_a_customer_has_a_sentence(datastore: Datastore) -> None:
     assert EXAMPLES.keys() == {type_ for type_ in EVENT_TYPES if not is_policy(type_)}
-    history = [_example(type_, data) for type_, data in EXAMPLES.items()]
+    history = [example(type_, data) for type_, data in EXAMPLES.items()]
     project(datastore, history)
     with snapshot(datastore) as cursor:
         rows = timeline(cursor, "Ada", as_of=at("2025-01-01")).rows
@@ -231,7 +231,7 @@ def test_sentences_say_what_matters() -> None:
     )
 
 
-def _example(type_: str, data: dict[str, Any]) -> Happened:
+def example(type_: str, data: dict[str, Any]) -> Happened:
     if type_ == "touchpoint.corrected.v1":
         record = data["corrected"] | {"touchpoint_id": "T", "customer_id": "Ada"}
         data = data | {"corrected": record}

@@ -1,0 +1,62 @@
+"""One customer as of what was known at some time, at once.
+
+A question about whole read models needs a side schema; for one customer the few events are taken
+from the ledger and fed to the read models as ever, in temporary tables, and the same queries are
+asked there.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from ledger.datastore import Datastore, PgCursor
+from ledger.reading import events_of_customer, events_of_nobody, known_position
+from projections.building import build
+from projections.events import recorded
+from projections.model import ReadModel
+from projections.runner import feed
+from projections.slots import divide, prepare_positions
+
+_INDEX = re.compile(r"^CREATE (UNIQUE )?INDEX\b[^;]*;", re.MULTILINE)
+
+
+@contextmanager
+def knowing(
+    datastore: Datastore,
+    models: Sequence[ReadModel],
+    customers: Sequence[str],
+    known_at: datetime | int,
+) -> Iterator[PgCursor]:
+    """A cursor that sees read models made of what was recorded by `known_at` (an aware instant, or
+    a position) about these customers, and of all policies recorded by then.
+
+    `models` are those that will be asked. Nothing of it stays. Raises the errors of
+    `eventsourcing.persistence`.
+    """
+    with datastore.transaction() as cursor:
+        cursor.execute(
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;"
+            " SET LOCAL jit TO off; SET LOCAL search_path TO pg_temp"
+        )
+        position = known_position(cursor, known_at)
+        prepare_positions(cursor)
+        for model in models:
+            # Nothing is looked up in tables of a few rows.
+            cursor.execute(_INDEX.sub("", model.definition) if model.build else model.definition)
+            divide(cursor, model, 1, position)
+        types = frozenset().union(*(model.handles for model in models))
+        policies = recorded(
+            event for event in events_of_nobody(cursor, until=position) if event.type in types
+        )
+        said = recorded(
+            event
+            for customer in dict.fromkeys(customers)
+            for event in events_of_customer(cursor, customer, until=position)
+            if event.type in types
+        )
+        for model in models:
+            feed(cursor, model, policies)
+            build(cursor, model, said)
+        yield cursor
+        cursor.connection.rollback()
