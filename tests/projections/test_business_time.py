@@ -201,6 +201,22 @@ def test_the_measure_is_that_of_every_quarter_of_an_hour_looked_at(
         assert whole == pytest.approx(expected, abs=1e-4)
 
 
+@given(versions, instants, st.floats(1, 3 * 86_400))
+def test_a_target_has_elapsed_at_the_first_instant_that_measures_it(
+    held: list[CalendarVersion], start: datetime, seconds: float
+) -> None:
+    hours = work_out(held, FIRST, LAST)
+    due_at = hours.after(start, seconds)
+    rest = hours.between(start, LAST)
+    if due_at is None:
+        assert rest is None or rest < seconds + 1e-3
+        return
+    assert hours.between(start, due_at) == pytest.approx(seconds, abs=1e-3)
+    before = hours.between(start, max(start, due_at - timedelta(seconds=1)))
+    assert before is not None
+    assert before < seconds
+
+
 def _quarter(instant: datetime) -> datetime:
     return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
 

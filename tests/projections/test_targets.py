@@ -1,12 +1,13 @@
 """Response times against the service levels in force, in calendar and in business time."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from ledger.datastore import Datastore
-from projections.queries import response_times, snapshot
+from projections.queries import attention, response_times, snapshot
 from tests.projections.history import Happened, at, happened, inbound, outbound, project
 
 OFFICE = happened(
@@ -145,3 +146,60 @@ def test_round_the_clock_both_times_are_equal(datastore: Datastore) -> None:
     for row in rows:
         assert row["business_median_seconds"] == row["median_seconds"]
         assert row["business_p99_seconds"] == pytest.approx(row["p99_seconds"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        # The clock is put forward, and back; beside it an hour for lunch.
+        ("Europe/Amsterdam", "2024-03-31", 22),
+        ("Europe/Amsterdam", "2024-10-27", 24),
+        ("America/New_York", "2024-03-10", 22),
+        ("America/New_York", "2024-11-03", 24),
+        ("Australia/Lord_Howe", "2024-10-06", 22.5),
+        ("Australia/Lord_Howe", "2024-04-07", 23.5),
+    ],
+)
+def test_a_day_on_which_the_clock_changes_and_everybody_has_lunch(
+    datastore: Datastore, zone: str, day: str, hours: float
+) -> None:
+    shifts = (("00:00", "12:00"), ("13:00", "24:00"))
+    calendar = happened(
+        "calendar.published.v1",
+        "2024-01-01",
+        calendar_id="office",
+        timezone=zone,
+        weekly=[{"weekday": on, "from": a, "to": b} for on in range(1, 8) for a, b in shifts],
+        valid_from="2024-01-01",
+    )
+    midnight = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+    begins, ends = (
+        f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
+        for instant in (midnight, midnight + timedelta(days=1))
+    )
+    target = agreed("all", int(hours * 3600))
+    project(datastore, [inbound(begins, "A1"), outbound(ends, "A2"), target, calendar])
+    (row,) = asked(datastore, "2024-12-31")
+    assert (row["business_median_seconds"], row["within_target"]) == (hours * 3600, 1.0)
+    # Who was to answer could see until when: the end of that day, and not an hour before or after.
+    with snapshot(datastore) as cursor:
+        (due,) = attention(cursor, as_of=at(ends) - timedelta(hours=1)).rows
+    assert due["due_at"] == at(ends)
+
+
+def test_a_holiday_added_later_does_not_count_from_then_on(datastore: Datastore) -> None:
+    """Monday becomes a holiday three days before; the Friday stays as it was."""
+    with_holiday = happened(
+        "calendar.published.v1",
+        "2024-03-01",
+        calendar_id="office",
+        timezone="UTC",
+        weekly=OFFICE.data["weekly"],
+        holidays=[date(2024, 3, 1), date(2024, 3, 4)],
+        valid_from="2024-03-02",
+    )
+    project(datastore, [OFFICE, agreed("mail", 7200), *OVER_THE_WEEKEND])
+    assert asked(datastore)[0]["business_median_seconds"] == 2 * 3600
+    project(datastore, [with_holiday])
+    assert asked(datastore)[0]["business_median_seconds"] == 3600
+    assert asked(datastore, "2024-02-29") == []
