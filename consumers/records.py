@@ -1,8 +1,9 @@
 """From a Kafka record to a message, as the CloudEvents binding for Kafka says."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 from schemas.message import Message
@@ -49,8 +50,9 @@ def message_of(record: Record, *, received_at: datetime) -> Message:
     for name, value in record.headers:
         if value is None:
             continue
-        if name.startswith(_PREFIX):
-            attributes[name[len(_PREFIX) :]] = _text(value)
+        attribute = _attribute_in(name)
+        if attribute is not None:
+            attributes[attribute] = _text(value)
         elif name.lower() == _CONTENT_TYPE:
             content_type = _text(value)
     if not attributes and not content_type.startswith("application/cloudevents"):
@@ -69,13 +71,44 @@ def message_of(record: Record, *, received_at: datetime) -> Message:
             "offset": record.offset,
             "timestamp": record.timestamp,
         },
-        carried={"key": _shown(record.key), "headers": _shown_headers(record.headers)},
+        carried=_Carried(record),
     )
 
 
+class _Carried(Mapping[str, Any]):
+    """Key and headers of a record, as JSON values: made for those few that are kept."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "key":
+            return _shown(self._record.key)
+        if name == "headers":
+            return [[header, _shown(value)] for header, value in self._record.headers]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("key", "headers"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+@lru_cache(maxsize=1_000)
+def _attribute_in(header: str) -> str | None:
+    """The attribute that a header of this name has, if it has one."""
+    return header[len(_PREFIX) :] if header.startswith(_PREFIX) else None
+
+
 def _text(value: bytes) -> str:
-    # What is no UTF-8 becomes half surrogate pairs, which no identifier and no text may have.
-    return value.decode(errors="surrogateescape")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        # Half surrogate pairs stand for what is no UTF-8; no identifier and no text may have them.
+        return value.decode(errors="surrogateescape")
 
 
 def _instant(timestamp: int, received_at: datetime) -> datetime:
@@ -85,10 +118,6 @@ def _instant(timestamp: int, received_at: datetime) -> datetime:
         return _EPOCH + timedelta(milliseconds=timestamp)
     except OverflowError:  # any 64 bits may stand there; out of range either way
         return _LATEST
-
-
-def _shown_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[list[Any]]:
-    return [[name, _shown(value)] for name, value in headers]
 
 
 def carried_key(message: Message) -> bytes | None:
