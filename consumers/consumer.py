@@ -6,6 +6,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from enum import StrEnum
 from threading import Event, Thread
+from typing import NamedTuple
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -62,6 +63,18 @@ class ConsumerFailed(Exception):
     """Kafka refuses this consumer, and trying again would not help; the text says why."""
 
 
+class _Polled(NamedTuple):
+    """Records, and under which claims on their partitions they were polled: not to be taken under
+    another one, which begins to read where it finds the position.
+    """
+
+    records: Mapping[TopicPartition, Sequence[Record]]
+    numbers: Mapping[TopicPartition, int]
+
+
+_NOTHING = _Polled({}, {})
+
+
 class Consumer:
     """Takes what is published to topics into the ledger, each record once.
 
@@ -87,6 +100,7 @@ class Consumer:
         self._stopping = Event()
         self._taker = Taker(intake, datastore, keyring, self._stopping)
         self._state = State.JOINING
+        self._ahead = _NOTHING
         self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
         self._settle_at = 0.0
@@ -135,6 +149,7 @@ class Consumer:
             # Whoever joins before it has heard of the topics shares out none of their partitions.
             kafka.topics()
             self._unreported.clear()
+            self._ahead = _NOTHING
             while not self._stopping.is_set():
                 self._step(kafka, partitions)
             with suppress(KafkaError):
@@ -143,19 +158,27 @@ class Consumer:
             kafka.close(autocommit=False, timeout_ms=_CLOSE_MS)
 
     def _step(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
-        try:
-            polled = kafka.poll(_POLL_MS)
-        except (OffsetOutOfRangeError, LogTruncationError) as error:
-            _log.warning("the brokers refuse a position", exc_info=error)
-            partitions.refused(list(partitions.claims))
-            polled = {}
-        _finish_join(kafka)
+        polled, self._ahead = self._ahead, _NOTHING
+        if not polled.records:
+            polled = self._poll(kafka, partitions, _POLL_MS)
         self._settle(partitions)
         for records in self._batches(polled, partitions):
             if self._stopping.is_set() or not self._take(records, kafka, partitions):
-                partitions.rewind(polled)
+                partitions.rewind({*polled.records, *self._ahead.records})
+                self._ahead = _NOTHING
                 break
         self._report(kafka, partitions)
+
+    def _poll(self, kafka: KafkaConsumer, partitions: Partitions, milliseconds: int) -> _Polled:
+        numbers = {partition: held.number for partition, held in partitions.claims.items()}
+        try:
+            records = kafka.poll(milliseconds)
+        except (OffsetOutOfRangeError, LogTruncationError) as error:
+            _log.warning("the brokers refuse a position", exc_info=error)
+            partitions.refused(list(partitions.claims))
+            records = {}
+        _finish_join(kafka)
+        return _Polled(records, numbers)
 
     def _settle(self, partitions: Partitions) -> None:
         if time.monotonic() < self._settle_at:
@@ -172,14 +195,13 @@ class Consumer:
         self._taker.waiting = False
         self._state = State.READING if partitions.claims else State.JOINING
 
-    def _batches(
-        self, polled: Mapping[TopicPartition, Sequence[Record]], partitions: Partitions
-    ) -> Iterator[list[Record]]:
+    def _batches(self, polled: _Polled, partitions: Partitions) -> Iterator[list[Record]]:
         batch: list[Record] = []
         size = 0
-        for partition, records in polled.items():
-            if partition not in partitions.claims:  # given away since, or about to be read anew
-                continue
+        for partition, records in polled.records.items():
+            held = partitions.claims.get(partition)
+            if held is None or held.number != polled.numbers.get(partition):
+                continue  # given away since, or claimed and about to be read anew
             for record in records:
                 length = len(record.value or b"")
                 full = len(batch) == self._consuming.batch_events
@@ -229,9 +251,11 @@ class Consumer:
     def _while_polling(
         self, taking: "Future[Taken]", kafka: KafkaConsumer, partitions: Partitions
     ) -> Taken:
-        """The result. While it takes long, the partitions are paused and polling goes on, because
-        the group puts out whoever does not poll.
+        """The result. While the database works, the next records are polled. While it takes long,
+        the partitions are paused and polling goes on, because the group puts out whoever does not.
         """
+        if not self._ahead.records:
+            self._ahead = self._poll(kafka, partitions, 0)
         done, _ = wait([taking], _SLOW_SECONDS)
         if not done:
             partitions.hold()
@@ -252,11 +276,11 @@ class Consumer:
         if time.monotonic() < self._reported_at + _REPORT_SECONDS:
             return
         self._reported_at = time.monotonic()
-        passed = {
-            partition: reached
-            for partition, held in partitions.claims.items()
-            if (reached := partitions.reached(partition)) > held.position
-        }
+        passed: dict[TopicPartition, int] = {}
+        if not self._ahead.records:
+            for partition, held in partitions.claims.items():
+                if (reached := partitions.reached(partition)) > held.position:
+                    passed[partition] = reached
         if passed:
             self._move(
                 passed.keys(), lambda held: self._taker.pass_over(passed, held), kafka, partitions
