@@ -52,7 +52,7 @@ class State(StrEnum):
     """What a consumer is doing."""
 
     JOINING = "joining"
-    """It has no partitions yet: the brokers are away, or the group is being formed."""
+    """It gets no records: the brokers are away, or the group is being formed."""
     READING = "reading"
     WAITING = "waiting"
     """The database or the schema registry is away. Partitions are held, nothing is lost."""
@@ -104,14 +104,17 @@ class Consumer:
         self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
         self._settle_at = 0.0
+        self._away = False
         self.lags: Mapping[tuple[str, int], int] = {}
-        """Records behind the end of the log, by topic and partition, of the partitions read here.
-        Replaced as a whole about once a second."""
+        """Records behind the end of the log, by topic and partition, of the partitions read here;
+        of none while the brokers are away. Replaced as a whole about once a second."""
 
     @property
     def state(self) -> State:
         """What the consumer is doing at the moment."""
-        return State.WAITING if self._taker.waiting else self._state
+        if self._taker.waiting:
+            return State.WAITING
+        return State.JOINING if self._away and self._state is State.READING else self._state
 
     def stop(self) -> None:
         """End `run`, after the batch in hand if the database takes it within seconds."""
@@ -134,7 +137,6 @@ class Consumer:
                     self._stopping.wait(next(again))
         finally:
             self._state = State.STOPPED
-            self.lags = {}
 
     def _in_group(self) -> None:
         """Be a member of the group until it has to be joined anew, which is what errors say."""
@@ -155,6 +157,7 @@ class Consumer:
             with suppress(KafkaError):
                 kafka.commit(self._unreported, timeout_ms=_CLOSE_MS)
         finally:
+            self.lags = {}
             kafka.close(autocommit=False, timeout_ms=_CLOSE_MS)
 
     def _step(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
@@ -276,6 +279,11 @@ class Consumer:
         if time.monotonic() < self._reported_at + _REPORT_SECONDS:
             return
         self._reported_at = time.monotonic()
+        # Without its coordinator the client goes on polling, and knows nothing of what it lacks.
+        self._away = kafka._coordinator.coordinator_unknown()
+        if self._away:
+            self.lags = {}
+            return
         passed: dict[TopicPartition, int] = {}
         if not self._ahead.records:
             for partition, held in partitions.claims.items():

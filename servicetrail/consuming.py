@@ -234,7 +234,7 @@ class Consumption:
             missing = missing_topics(self.consuming)
         except BrokersAway as away:
             log.warning(
-                "the brokers do not answer yet, trying again",
+                "the brokers do not answer, trying again",
                 brokers=str(self.consuming.bootstrap_servers),
                 reason=str(away),
             )

@@ -86,7 +86,7 @@ def test_it_waits_for_brokers_that_are_not_there_yet_and_says_so(
     command.environment["SERVICETRAIL_LOG_FORMAT"] = "json"
     with command.started("consume", "--create-topics") as process:
         assert process.stderr is not None
-        line = next(line for line in process.stderr if "do not answer yet" in line)
+        line = next(line for line in process.stderr if "the brokers do not answer" in line)
         assert command.environment["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"] in line
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
