@@ -91,20 +91,31 @@ GROUP BY employee_id
 ORDER BY last_at DESC, employee_id
 
 -- name: touchpoints
+-- MATERIALIZED: theirs first, then the last of these. Going back in time until five of theirs have come by takes
+-- as long as they have been away.
+WITH theirs AS MATERIALIZED (
+    SELECT event_id, touchpoint_id, customer_id, occurred_at, channel, direction, handled_by, topic, outcome,
+        employee_id, team, department
+    FROM touchpoints
+    WHERE customer_id = ANY (%(ids)s) AND occurred_at <= %(as_of)s
+        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+)
 SELECT touchpoint_id, customer_id, occurred_at, channel, direction, handled_by, topic, outcome, employee_id,
     team, department
-FROM touchpoints
-WHERE customer_id = ANY (%(ids)s) AND occurred_at <= %(as_of)s
-    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+FROM theirs
 ORDER BY occurred_at DESC, direction = 'outbound' DESC, event_id DESC
 LIMIT %(shown)s
 
 -- name: feedback
+WITH theirs AS MATERIALIZED (
+    SELECT event_id
+    FROM timeline
+    WHERE customer_id = ANY (%(ids)s) AND occurred_at <= %(as_of)s AND type = 'feedback.given.v1'
+)
 SELECT f.feedback_id, f.customer_id, f.occurred_at AS given_at, f.channel, f.kind, f.instrument, f.score,
     f.scale_min, f.scale_max, f.touchpoint_id, f.complaint_id, f.promise_id
-FROM timeline AS t
+FROM theirs
 JOIN feedback AS f USING (event_id)
-WHERE t.customer_id = ANY (%(ids)s) AND t.occurred_at <= %(as_of)s AND t.type = 'feedback.given.v1'
 ORDER BY f.occurred_at DESC, event_id DESC
 LIMIT %(shown)s
 
@@ -127,15 +138,18 @@ ORDER BY t.channel
 
 -- name: statements
 -- What they were told that still holds: until the time given, or until the same channel tells them something else.
-WITH told AS (
+WITH theirs AS MATERIALIZED (
+    SELECT event_id
+    FROM timeline
+    WHERE customer_id = ANY (%(ids)s) AND occurred_at <= %(as_of)s AND type = 'statement.made.v1'
+), told AS (
     SELECT s.statement_id, s.event_id, s.customer_id, s.claim_key, s.value, s.channel, s.employee_id,
         s.occurred_at AS told_at, s.valid_until,
         coalesce(s.valid_until,
             lead(s.occurred_at) OVER (PARTITION BY s.claim_key, s.channel ORDER BY s.occurred_at, s.event_id),
             'infinity') AS holds_until
-    FROM timeline AS t
+    FROM theirs
     JOIN statements AS s USING (event_id)
-    WHERE t.customer_id = ANY (%(ids)s) AND t.occurred_at <= %(as_of)s AND t.type = 'statement.made.v1'
 )
 SELECT statement_id, customer_id, claim_key, value, told_at, valid_until, channel, employee_id
 FROM told

@@ -256,7 +256,7 @@ def test_statements_hold_until_they_end_or_the_channel_says_otherwise(datastore:
             stated("2024-03-01", "S1", "price", "10"),
             stated("2024-03-02", "S2", "price", "12", channel="shop"),
             stated("2024-03-05", "S3", "price", "11"),
-            stated("2024-03-01", "S4", "delivery", "soon", valid_until=at("2024-03-04")),
+            stated("2024-03-01", "S4", "delivery", "soon", valid_until="2024-03-04"),
         ],
     )
     shown = ("claim_key", "value", "channel")
