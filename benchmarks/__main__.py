@@ -12,9 +12,22 @@ from pathlib import Path
 import psycopg2
 
 from benchmarks.append import append
+from benchmarks.consuming import consume, profile, read_only
+from benchmarks.freshness import RATE, WARM_UP_SECONDS, freshness
 from benchmarks.importing import Measured, import_file, project
-from benchmarks.workload import BATCH, SEED, database, server, simulated_file
+from benchmarks.topic import PARTITIONS, fill, make_topic
+from benchmarks.workload import (
+    BATCH,
+    SEED,
+    database,
+    server,
+    simulated_file,
+    simulated_messages,
+)
+from consumers.brokers import ApacheKafka
+from consumers.brokers.apache import VERSION as KAFKA_VERSION
 from ledger.garbage import ease_garbage_collection
+from schemas.files import messages_in
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COMMENTS = Path(__file__).with_name("comments.md")
@@ -26,14 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000, help="events to import and project")
     parser.add_argument("--append-batches", type=int, default=60, help="batches of 1,000 to append")
+    parser.add_argument("--kafka-events", type=int, default=500_000, help="events in the topic")
+    parser.add_argument("--fresh-seconds", type=int, default=60, help="of a steady stream")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args()
-    page = "\n".join(_page(options.events, options.append_batches)) + "\n"
+    page = "\n".join(_page(options)) + "\n"
     options.out.write_text(page)
     print(page)
 
 
-def _page(events: int, append_batches: int) -> Iterator[str]:
+def _page(options: argparse.Namespace) -> Iterator[str]:
+    events: int = options.events
     yield "# Benchmarks"
     yield ""
     yield f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. {_machine()}"
@@ -48,7 +64,7 @@ def _page(events: int, append_batches: int) -> Iterator[str]:
     yield ""
     yield "| way | events/s | of the bare COPY |"
     yield "| --- | ---: | ---: |"
-    rates = append(append_batches * BATCH)
+    rates = append(options.append_batches * BATCH)
     for way, rate in rates.items():
         yield f"| {way} | {rate:,.0f} | {rate / rates['bare COPY']:.2f} |"
     yield ""
@@ -61,7 +77,62 @@ def _page(events: int, append_batches: int) -> Iterator[str]:
             yield f"## Projecting {events:,} events into every read model"
             yield ""
             yield from _measured(project(imported, events))
+    yield from _kafka(options.kafka_events, options.fresh_seconds)
     yield COMMENTS.read_text().rstrip()
+
+
+def _kafka(events: int, seconds: int) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as directory, server() as postgres, ApacheKafka() as kafka:
+        brokers = kafka.bootstrap_servers
+        path = str(simulated_file(events, Path(directory)))
+        make_topic(brokers)
+        fill(brokers, messages_in(path))
+        reading = read_only(brokers, events)
+        rates = {}
+        for processes in (1, 2):
+            with database(postgres, f"consumed_by_{processes}") as consumed:
+                rates[processes] = consume(consumed, brokers, events, processes)
+        with database(postgres, "profiled") as profiled:
+            profile_shares = profile(profiled, brokers, events // 5)
+    yield f"## Consuming a topic of {events:,} events in {PARTITIONS} partitions"
+    yield ""
+    yield (
+        f"Apache Kafka {KAFKA_VERSION} on the same machine; a record is what our publisher sends. "
+        "Each rate is taken while between 20 % and 95 % of the topic were read."
+    )
+    yield ""
+    yield "| | events/s | share |"
+    yield "| --- | ---: | ---: |"
+    yield f"| the consumer's client alone, which only reads | {reading:,.0f} | 1.00 |"
+    yield f"| one `servicetrail consume` | {rates[1]:,.0f} | {rates[1] / reading:.2f} of reading |"
+    yield f"| two that share the topic | {rates[2]:,.0f} | {rates[2] / rates[1]:.2f} of one |"
+    yield ""
+    yield "Where the time of taking goes, without the client, by profile of a fifth:"
+    yield ""
+    yield from _table(profile_shares.items())
+    yield ""
+    yield from _fresh(seconds)
+
+
+def _fresh(seconds: int) -> Iterator[str]:
+    messages = simulated_messages(RATE * (WARM_UP_SECONDS + seconds))
+    with server() as postgres, ApacheKafka() as kafka, database(postgres, "fresh") as fresh:
+        make_topic(kafka.bootstrap_servers)
+        found = freshness(fresh, kafka.bootstrap_servers, messages, seconds)
+    yield f"## Freshness at {RATE:,} events/s for {seconds} s"
+    yield ""
+    yield (
+        "From producing an event until all read models hold it, through `servicetrail up`, which "
+        f"consumes, projects and answers in one process. Produced: {found.rate:,.0f} events/s; "
+        f"{found.within(0.5):.2%} were there within 500 ms."
+    )
+    yield ""
+    yield "| share of the events | ms |"
+    yield "| --- | ---: |"
+    for share in (0.5, 0.9, 0.99, 0.999):
+        yield f"| {share:.1%} | {found.quantile(share) * 1_000:,.0f} |"
+    yield f"| all | {max(found.seconds) * 1_000:,.0f} |"
+    yield ""
 
 
 def _measured(measured: Measured) -> Iterator[str]:

@@ -24,6 +24,7 @@ from servicetrail.simulate import simulate
 SEED = 7
 BATCH = 1_000
 EVENTS_PER_DAY = 1_000
+MASTER_KEY = bytes(32)
 
 
 class Database(NamedTuple):
@@ -32,6 +33,7 @@ class Database(NamedTuple):
     url: str
     owner_url: str
     datastore: Datastore
+    keyring: Keyring
     intake: Intake
 
 
@@ -87,7 +89,7 @@ def database(postgres: EmbeddedPostgres, name: str) -> Iterator[Database]:
     url = postgres.database_url(name, PROGRAM_ROLE)
     datastore = Datastore(url)
     try:
-        keyring = Keyring(datastore, MasterKey(bytes(32)))
-        yield Database(url, owner_url, datastore, Intake(datastore, keyring))
+        keyring = Keyring(datastore, MasterKey(MASTER_KEY))
+        yield Database(url, owner_url, datastore, keyring, Intake(datastore, keyring))
     finally:
         datastore.close()

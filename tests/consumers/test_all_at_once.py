@@ -191,16 +191,14 @@ def differing_from_a_rebuild(postgres: OwnPostgres, ledger: Ledger) -> dict[str,
     rebuilding.catch_up()
     differing = {}
     for table in ["position", *(table for model in read_models() for table in model.tables)]:
-        [[rows, differ]] = ledger.query(
+        [[differ]] = ledger.query(
             f"""
             WITH live AS (SELECT t::text FROM read.{table} AS t),
                 built AS (SELECT t::text FROM rebuilt.{table} AS t)
-            SELECT (SELECT count(*) FROM live),
-                (SELECT count(*) FROM (TABLE live EXCEPT ALL TABLE built) AS stale)
-                    + (SELECT count(*) FROM (TABLE built EXCEPT ALL TABLE live) AS missing)
+            SELECT (SELECT count(*) FROM (TABLE live EXCEPT ALL TABLE built) AS stale)
+                + (SELECT count(*) FROM (TABLE built EXCEPT ALL TABLE live) AS missing)
             """
         )
-        assert rows, table
         if differ:
             differing[table] = differ
     return differing
