@@ -187,6 +187,7 @@ class Datastore:
             lock_timeout=lock_timeout,
             idle_in_transaction_timeout=idle_in_transaction_timeout,
         )
+        self.url = url
         self._dsn = _program_dsn(
             url,
             connect_timeout=connect_timeout,

@@ -136,6 +136,10 @@ class Keyring:
             if cursor.fetchone() is not None:
                 raise MasterKeyError(_OTHER_MASTER_KEY)
 
+    def unwrap(self, subject: str, wrapped: bytes) -> None:
+        """Raise `MasterKeyError` unless the master key has wrapped this key for the subject."""
+        self._master.unwrap(subject, wrapped)
+
     def for_sealing(self, subjects: Iterable[str]) -> Mapping[str, DataKey]:
         """A key for each subject. Those not there yet are made, in a transaction of their own.
 

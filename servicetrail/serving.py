@@ -13,6 +13,7 @@ import uvicorn
 from servicetrail.consuming import Consumption
 from servicetrail.metrics import Metrics, counting
 from servicetrail.projecting import Projector
+from servicetrail.sealing import Sealing, witnesses_of
 from servicetrail.settings import Settings
 from servicetrail.system import System
 from web.app import create_app
@@ -67,12 +68,13 @@ def serve(
     started: Callable[[str], None],
     metrics: Metrics,
     consumption: Consumption | None = None,
+    sealing: Sealing | None = None,
 ) -> None:
     """Answer HTTP until SIGINT or SIGTERM, then finish the requests in flight and everything they
     queued.
 
     `started` is called with the address once requests are answered. `/health` tells what
-    `projector` and `consumption` are doing.
+    `projector`, `consumption` and `sealing` are doing.
     """
     settings = system.settings
     with closing(
@@ -88,7 +90,8 @@ def serve(
                 reads=system.reads,
                 dead_letters=system.dead_letters(),
                 eraser=system.eraser(),
-                working=lambda: working(projector, consumption),
+                witnesses=witnesses_of(settings),
+                working=lambda: working(projector, consumption, sealing),
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,
                 max_request_events=settings.max_request_events,
@@ -106,12 +109,15 @@ def serve(
             log.info("stopping")
 
 
-def working(projector: Projector, consumption: Consumption | None) -> Working:
-    """What both are doing, and why they are not."""
-    told = (projector.why, None if consumption is None else consumption.why)
+def working(
+    projector: Projector, consumption: Consumption | None, sealing: Sealing | None
+) -> Working:
+    """What they are doing, and why they are not."""
+    told = [part.why for part in (projector, consumption, sealing) if part is not None]
     return Working(
         projector=projector.state,
         consumer=None if consumption is None else consumption.state.value,
+        sealer=None if sealing is None else sealing.state,
         why=tuple(each for each in told if each is not None),
     )
 

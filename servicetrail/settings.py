@@ -51,6 +51,36 @@ class Settings(BaseSettings):
             "in the ledger."
         ),
     )
+    sealing: bool = Field(
+        default=True,
+        description=(
+            "Whether `servicetrail up` seals the ledger. Where several run on one database, those "
+            "that do need the same sealing keys."
+        ),
+    )
+    sealing_keys: SecretStr | None = Field(
+        default=None,
+        description=(
+            "The keys that checkpoints are signed with, separated by blanks or commas, the newest "
+            "last. Not set: kept in the file `sealing.keys` of the data directory, made on first "
+            "use and readable by its owner only. Whoever loses them can seal this ledger no more."
+        ),
+    )
+    checkpoint_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Directory outside the database to which checkpoints are written. Best on another "
+            "machine, where nobody who administers the database can write. Not set: `checkpoints` "
+            "in the data directory."
+        ),
+    )
+    witness_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Public keys of witnesses, as `NAME+ID+BASE64`, separated by blanks or commas; their "
+            "cosignatures are checked before they are stored."
+        ),
+    )
     http_host: str = Field(
         default="127.0.0.1",
         description=(
@@ -248,6 +278,11 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("["):
             return tuple(json.loads(value))
         return tuple(topic.strip() for topic in value.split(",") if topic.strip())
+
+    @field_validator("witness_keys", mode="before")
+    @classmethod
+    def _separated(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
     @field_validator("kafka_options", mode="before")
     @classmethod

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 
+from audit.notes import PublicKey
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
+from web import audit as audit_routes
 from web import dead_letters as dead_letter_routes
 from web import erasing, events, health, problems, reading
 from web import metrics as metrics_route
@@ -38,14 +40,15 @@ def create_app(
     access_token: str | None,
     max_request_bytes: int,
     max_request_events: int,
+    witnesses: Sequence[PublicKey] = (),
     metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
     """The application. Events go to `committer`, answers come from `reads`, and `dead_letters` is
     what can be done about inputs that were not taken, `eraser` erases; all belong to the caller.
 
-    `working` tells what projector and consumer are doing. With an
-    `access_token`, everything but `/health` asks for it. With `metrics`, requests are measured
-    there, and `/metrics` shows all that stands in it.
+    `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
+    checked. With an `access_token`, everything but `/health` asks for it. With `metrics`, requests
+    are measured there, and `/metrics` shows all that stands in it.
     """
     app = FastAPI(
         title="Servicetrail",
@@ -60,6 +63,7 @@ def create_app(
         dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
     )
     app.include_router(erasing.router(eraser))
+    app.include_router(audit_routes.router(reads, witnesses))
     app.include_router(health.router(reads, working))
     problems.install(app)
     app.add_middleware(RequestLimit, max_bytes=max_request_bytes)

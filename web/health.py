@@ -19,18 +19,20 @@ from projections.registry import read_models
 from web.problems import documented
 
 ProjectorState: TypeAlias = Literal["running", "failing", "stopped"]
+SealerState: TypeAlias = Literal["running", "stopped"]
 ConsumerState: TypeAlias = Literal["joining", "reading", "waiting", "stopped"]
 
 
 class Working(NamedTuple):
     """What the parts of the program are doing that nobody asks for.
 
-    `consumer` is None where nothing is consumed. `why` has a sentence for each part that does not
-    work, made for everybody's eyes.
+    `consumer` is None where nothing is consumed, `sealer` where nothing is sealed. `why` has a
+    sentence for each part that does not work, made for everybody's eyes.
     """
 
     projector: ProjectorState = "running"
     consumer: ConsumerState | None = None
+    sealer: SealerState | None = None
     why: tuple[str, ...] = ()
 
 
@@ -46,6 +48,7 @@ class Health(BaseModel):
         description="Joining: the brokers are away, or share out the partitions; waiting: for the "
         "database or the schema registry; null where Kafka is not consumed"
     )
+    sealer: SealerState | None = Field(description="Null where this program does not seal")
     why: list[str] = Field(description="What does not work, in words")
     last_position: int | None = Field(description="Of the last event in the ledger")
     position: int | None = Field(description="Up to which the read models hold every event")
@@ -119,13 +122,15 @@ def router(reads: Datastore, working: Callable[[], Working]) -> APIRouter:
         else:
             database = True
         works = working()
-        down = works.projector != "running" or works.consumer == "stopped" or not database
+        stopped = "stopped" in (works.consumer, works.sealer)
+        down = works.projector != "running" or stopped or not database
         why = works.why if database else ("the database cannot be asked", *works.why)
         health = Health(
             status="down" if down else "up",
             database="up" if database else "down",
             projector=works.projector,
             consumer=works.consumer,
+            sealer=works.sealer,
             why=list(why),
             last_position=last,
             position=position,

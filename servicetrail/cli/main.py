@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 from eventsourcing.persistence import PersistenceError
 
+from audit.outside import OutsideWrong
+from audit.sealer import SealRefused
+from audit.signing import SigningKeyError
 from ledger.keys import MasterKeyError
 from ledger.migrations import MigrationRefused, SchemaTooNew
 from schemas.avro_data import RegistryUnavailable
@@ -16,16 +19,19 @@ from servicetrail import log
 from servicetrail.cli import (
     accounting,
     broker,
+    checkpoints,
     consuming,
     dead_letters,
     demonstrating,
     erasing,
+    evidence,
     importing,
     publishing,
     reading,
     rebuilding,
     replaying,
     schemas,
+    sealing,
     serving,
     simulating,
     status,
@@ -42,6 +48,9 @@ TOLD_AS_THEY_ARE = (
     MasterKeyError,
     MigrationRefused,
     SchemaTooNew,
+    SigningKeyError,
+    SealRefused,
+    OutsideWrong,
 )
 # The one thing that typer offers of the family of usage errors.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__base__ or typer.BadParameter
@@ -84,6 +93,9 @@ for group in (
     accounting,
     dead_letters,
     erasing,
+    evidence,
+    sealing,
+    checkpoints,
     status,
     schemas,
 ):

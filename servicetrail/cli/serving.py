@@ -14,6 +14,7 @@ from servicetrail.cli.output import out
 from servicetrail.consuming import consuming, consuming_of
 from servicetrail.metrics import Metrics
 from servicetrail.projecting import projecting
+from servicetrail.sealing import sealing
 from servicetrail.serving import AddressTaken, listening, serve, signals_unwind
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
@@ -47,8 +48,8 @@ def up_command(
     create_topics: CreateTopics = False,
     partitions: PartitionCount = PARTITIONS,
 ) -> None:
-    """Start the database if none is configured, the projector, HTTP, and with
-    SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS the consumer; SIGTERM or Ctrl-C ends.
+    """Start the database if none is configured, the projector, the sealer, HTTP, and
+    with SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS the consumer; SIGTERM or Ctrl-C ends.
 
     At the end requests in flight are finished, their events and the batch in hand committed, and
     everything stopped. If the consumer gave up, for which the log says why, everything else goes
@@ -66,6 +67,7 @@ def up_command(
             system = stack.enter_context(open_system(settings))
             metrics = Metrics(system)
             projector = stack.enter_context(projecting(system, metrics))
+            seals = stack.enter_context(sealing(system)) if settings.sealing else None
             if consumes:
                 consumption = stack.enter_context(
                     consuming(
@@ -82,6 +84,7 @@ def up_command(
                 lambda at: out.print(f"Servicetrail is up at {at}"),
                 metrics,
                 consumption,
+                seals,
             )
     except KeyboardInterrupt:
         out.print("Stopped before everything was up")

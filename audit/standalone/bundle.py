@@ -1,0 +1,350 @@
+"""What evidence proves, and what it does not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import multiprocessing
+import os
+import struct
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from audit.standalone.proofs import (
+    Checkpoint,
+    Wrong,
+    chain,
+    check_consistency,
+    customer_hash,
+    customers_root,
+    hash_bytes,
+    instant,
+    leaf_hash,
+    microseconds,
+    read_checkpoint,
+    register_hash,
+    root_of_some,
+    signed_by,
+    sized,
+)
+
+FORMAT = "servicetrail evidence 1"
+_PARALLEL_FROM_BYTES = 8_000_000
+_CHUNK_BYTES = 1_000_000
+
+
+class Event(NamedTuple):
+    """What is needed of an event besides its hash."""
+
+    position: int
+    leaf: bytes
+    subject: str
+    thing: str
+    version: int
+    recorded_at: int
+    schema: str
+
+
+class Verdict(NamedTuple):
+    """What evidence proves and what it does not, in sentences, and what else to know."""
+
+    proven: List[str]
+    not_proven: List[str]
+
+
+def event_of_line(line: bytes) -> Event:
+    """An event of the file of events. Raises Wrong."""
+    try:
+        row = json.loads(line)
+        customer, correlation = row["customer_id"], row["correlation_id"]
+        causation, personal = row["causation_id"], row["personal"]
+        recorded_at = microseconds(instant(row["recorded_at"]))
+        leaf = leaf_hash(
+            row["position"],
+            row["originator_version"],
+            microseconds(instant(row["occurred_at"])),
+            recorded_at,
+            bytes.fromhex(row["event_id"]),
+            row["shard"],
+            row["time_assumed"],
+            row["originator_id"].encode(),
+            row["type"].encode(),
+            row["source"].encode(),
+            row["id"].encode(),
+            bytes.fromhex(row["fingerprint"]),
+            base64.b64decode(row["facts"], validate=True),
+            None if customer is None else customer.encode(),
+            None if correlation is None else correlation.encode(),
+            None if causation is None else causation.encode(),
+            row["sequence"],
+            None if personal is None else base64.b64decode(personal, validate=True),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise Wrong(f"an event cannot be read: {type(error).__name__} {error}") from None
+    except struct.error as error:
+        raise Wrong(f"an event has a value that is too large: {error}") from None
+    return Event(
+        row["position"],
+        leaf,
+        "policies" if customer is None else f"customer:{customer}",
+        row["originator_id"],
+        row["originator_version"],
+        recorded_at,
+        row["fingerprint"],
+    )
+
+
+def events_of(lines: bytes) -> List[Event]:
+    """The events of a file, or of some whole lines of it. Raises Wrong."""
+    return [event_of_line(line) for line in lines.split(b"\n") if line]
+
+
+def _events(data: bytes) -> List[Event]:
+    """The same; a large file by as many processes as there are processors."""
+    if len(data) < _PARALLEL_FROM_BYTES or "fork" not in multiprocessing.get_all_start_methods():
+        return events_of(data)
+    with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
+        return [event for part in pool.imap(events_of, _chunks(data)) for event in part]
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + _CHUNK_BYTES) + 1 or len(data)
+        yield data[start:end]
+        start = end
+
+
+def check(
+    read: Callable[[str], bytes],
+    names: Sequence[str],
+    *,
+    keys: Sequence[str] = (),
+    witnesses: Sequence[str] = (),
+    checkpoints: Sequence[str] = (),
+) -> Verdict:
+    """Check evidence whose files `read` gives by their names.
+
+    `keys` are public keys of the ledger that came another way, `witnesses` those of witnesses,
+    `checkpoints` signed checkpoints that came another way. Raises Wrong.
+    """
+    manifest = _manifest(read, names)
+    about = manifest["about"]
+    proof = _json(read("proof.json"), "proof.json")
+    checkpoint = read_checkpoint(read("checkpoint.txt").decode())
+    events = _events(read("events.jsonl"))
+    verdict = Verdict([], [])
+    _check_signature(verdict, checkpoint, read("keys.txt").decode().split(), keys, witnesses)
+    _check_inclusion(verdict, checkpoint, proof, events)
+    _check_selection(verdict, about, events)
+    if "customer" in about:
+        _check_completeness(verdict, checkpoint, proof, about["customer"], events)
+    else:
+        verdict.not_proven.append(
+            f"that these are all events of {_thing(about)}: ask for the evidence of the customer, "
+            "which proves that"
+        )
+    _check_schemas(verdict, checkpoint, proof, read, events)
+    earlier = [read_checkpoint(each["note"]) for each in proof["earlier"]]
+    for each, said in zip(earlier, proof["earlier"]):  # noqa: B905 - no strict= in Python 3.9
+        _check_earlier(verdict, each, checkpoint, [hash_bytes(h) for h in said["consistency"]])
+        _check_signature(None, each, read("keys.txt").decode().split(), keys, ())
+    _check_known(verdict, [checkpoint, *earlier], [read_checkpoint(each) for each in checkpoints])
+    verdict.not_proven.extend(_BEYOND)
+    return verdict
+
+
+_BEYOND = (
+    "that what was reported is true: an event shows who reported what, and when it was recorded",
+    "that nothing else happened that nobody reported",
+    "that the report for people was made from these events without a mistake: the events "
+    "themselves are in events.jsonl",
+)
+
+
+def _manifest(read: Callable[[str], bytes], names: Sequence[str]) -> Dict[str, Any]:
+    manifest = _json(read("manifest.json"), "manifest.json")
+    if manifest.get("format") != FORMAT:
+        raise Wrong(f"this is not {FORMAT}, it needs another version of verify.py")
+    files = manifest["files"]
+    for name, digest in files.items():
+        if name not in names:
+            raise Wrong(f"{name} is missing")
+        if hashlib.sha256(read(name)).hexdigest() != digest:
+            raise Wrong(f"{name} was changed after the evidence was made")
+    unknown = set(names) - set(files) - {"manifest.json"}
+    if unknown:
+        raise Wrong(f"files were added that the manifest does not know: {sorted(unknown)}")
+    return dict(manifest)
+
+
+def _json(data: bytes, name: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise Wrong(f"{name} cannot be read: {error}") from None
+
+
+def _check_signature(
+    verdict: Optional[Verdict],
+    checkpoint: Checkpoint,
+    enclosed: Sequence[str],
+    trusted: Sequence[str],
+    witnesses: Sequence[str],
+) -> None:
+    signers = [key for key in (trusted or enclosed) if signed_by(checkpoint, key)]
+    if not signers:
+        raise Wrong(
+            "the checkpoint is signed by none of the keys "
+            + ("that you gave" if trusted else "in keys.txt")
+        )
+    cosigners = [key for key in witnesses if signed_by(checkpoint, key)]
+    if verdict is None:
+        return
+    sealed = f"the ledger {checkpoint.origin} with {checkpoint.size:,} events, as signed at "
+    verdict.proven.append(f"{sealed}{checkpoint.sealed_at} by the key {signers[-1]}")
+    if not trusted:
+        verdict.not_proven.append(
+            "whose key that is: compare it with the one that you got another way, and give it with "
+            "--key"
+        )
+    for key in cosigners:
+        verdict.proven.append(f"the witness {key.partition('+')[0]} has seen the same checkpoint")
+    if not cosigners:
+        verdict.not_proven.append(
+            "that others were shown the same ledger: compare the checkpoint with copies that you "
+            "or others kept (--checkpoint), or with a witness (--witness)"
+        )
+
+
+def _check_inclusion(
+    verdict: Verdict, checkpoint: Checkpoint, proof: Dict[str, Any], events: List[Event]
+) -> None:
+    if not events:
+        return
+    hashes = [hash_bytes(each) for each in proof["inclusion"]]
+    leaves = [(event.position - 1, event.leaf) for event in events]
+    if root_of_some(leaves, checkpoint.size, hashes) != checkpoint.root:
+        raise Wrong("the events are not those that the checkpoint was signed for: one was changed")
+    verdict.proven.append(
+        f"each of the {len(events):,} events stands in this ledger, unchanged in every column, at "
+        "its position"
+    )
+
+
+def _check_selection(verdict: Verdict, about: Dict[str, str], events: List[Event]) -> None:
+    for before, event in zip(events, events[1:]):  # noqa: B905, RUF007 - Python 3.9
+        if before.position >= event.position:
+            raise Wrong("the events are not in the order of their positions")
+        if before.recorded_at > event.recorded_at:
+            raise Wrong("the times of recording do not grow with the positions")
+    if "customer" in about:
+        wanted = f"customer:{about['customer']}"
+        strangers = [event.position for event in events if event.subject != wanted]
+    else:
+        wanted = _thing(about)
+        strangers = [event.position for event in events if event.thing != wanted]
+        if [event.version for event in events] != list(range(1, len(events) + 1)):
+            raise Wrong(f"the events of {wanted} are not numbered from 1 without a gap")
+    if strangers:
+        raise Wrong(f"the event at position {strangers[0]} is not about {wanted}")
+    if "customer" not in about and events:
+        verdict.proven.append(f"they are the first {len(events):,} about {wanted}, none left out")
+
+
+def _thing(about: Dict[str, str]) -> str:
+    [(kind, name)] = about.items()
+    return f"{kind}:{name}"
+
+
+def _check_completeness(
+    verdict: Verdict,
+    checkpoint: Checkpoint,
+    proof: Dict[str, Any],
+    customer: str,
+    events: List[Event],
+) -> None:
+    key = hashlib.sha256(f"customer:{customer}".encode()).digest()
+    head = chain(bytes(32), (event.leaf for event in events))
+    if events:
+        found = customer_hash(key, len(events), head)
+    elif proof["customer"]["found"] is None:
+        found = bytes(32)
+    else:
+        other = proof["customer"]["found"]
+        if hash_bytes(other["key"]) == key:
+            raise Wrong("the customer has events, and the evidence has none")
+        found = customer_hash(hash_bytes(other["key"]), other["events"], hash_bytes(other["head"]))
+    beside = [hash_bytes(each) for each in proof["customer"]["beside"]]
+    if customers_root(key, found, beside) != checkpoint.customers_root:
+        raise Wrong(
+            f"these are not all events of the customer {customer} that the checkpoint was signed "
+            "for"
+        )
+    if events:
+        verdict.proven.append(
+            f"the {len(events):,} events are all that the ledger had of customer {customer} then: "
+            "none left out"
+        )
+    else:
+        verdict.proven.append(f"the ledger had no event of customer {customer} then")
+
+
+def _check_schemas(
+    verdict: Verdict,
+    checkpoint: Checkpoint,
+    proof: Dict[str, Any],
+    read: Callable[[str], bytes],
+    events: List[Event],
+) -> None:
+    if not events:
+        return
+    entries = {}
+    for each in proof["schemas"]:
+        definition = read(f"schemas/{each['fingerprint']}.avsc")
+        digest = hashlib.sha256(
+            sized(bytes.fromhex(each["fingerprint"]), each["type"].encode(), definition)
+        ).digest()
+        at = microseconds(instant(each["at"]))
+        entries[each["fingerprint"]] = (
+            each["number"] - 1,
+            register_hash(each["number"], at, "schema_defined", each["fingerprint"], digest),
+        )
+    missing = {event.schema for event in events} - entries.keys()
+    if missing:
+        raise Wrong(f"schemas that events are written in are missing: {sorted(missing)}")
+    hashes = [hash_bytes(each) for each in proof["register"]]
+    found = root_of_some(entries.values(), checkpoint.register_size, hashes)
+    if found != checkpoint.register_root:
+        raise Wrong("the schemas are not those that the checkpoint was signed for")
+    verdict.proven.append(
+        f"the {len(entries)} enclosed schemas are those that the events were recorded with"
+    )
+
+
+def _check_earlier(
+    verdict: Verdict, earlier: Checkpoint, checkpoint: Checkpoint, proof: Sequence[bytes]
+) -> None:
+    check_consistency(earlier.size, earlier.root, checkpoint.size, checkpoint.root, proof)
+    verdict.proven.append(
+        f"the first {earlier.size:,} events were sealed by {earlier.sealed_at}, and are unchanged "
+        "since"
+    )
+
+
+def _check_known(
+    verdict: Verdict, enclosed: Sequence[Checkpoint], known: Sequence[Checkpoint]
+) -> None:
+    for each in known:
+        same = [other for other in enclosed if other.size == each.size]
+        if each.origin != enclosed[0].origin:
+            raise Wrong(f"your checkpoint is of another ledger, {each.origin}")
+        if not same:
+            verdict.not_proven.append(
+                f"that your checkpoint of {each.size:,} events is of the same ledger: ask for "
+                f"a consistency proof from {each.size} to {enclosed[0].size}"
+            )
+        elif same[0].root != each.root:
+            raise Wrong(f"your checkpoint of {each.size:,} events is of a ledger with other events")
+        else:
+            verdict.proven.append(f"your checkpoint of {each.size:,} events is of the same ledger")

@@ -1,0 +1,87 @@
+"""Checks evidence from a ledger: with Python alone, no database, no network.
+
+    python3 verify.py [EVIDENCE.zip] [--key KEY] [--witness KEY] [--checkpoint FILE]
+
+Without a file, the evidence is the unpacked folder that verify.py lies in. What is calculated is
+described in docs/reference/leaf-and-checkpoint-formats.md of Servicetrail. Written apart from the
+program that seals, with Python's standard library (3.9 or newer). Exit status: 0 if everything is
+proven that evidence of this kind proves, 1 if something is wrong, 2 if it cannot be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import zipfile
+from typing import Callable, List, Sequence, Tuple
+
+from audit.standalone.bundle import Verdict, check
+from audit.standalone.proofs import Wrong
+
+
+def _reader(path: str) -> Tuple[Callable[[str], bytes], List[str]]:
+    if os.path.isdir(path):
+        names = [
+            os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
+            for folder, _, files in os.walk(path)
+            for name in files
+        ]
+
+        def read(name: str) -> bytes:
+            with open(os.path.join(path, *name.split("/")), "rb") as file:
+                return file.read()
+
+        return read, names
+    archive = zipfile.ZipFile(path)
+    names = archive.namelist()
+    if len(set(names)) < len(names):
+        raise Wrong("the archive has a file twice")
+    return archive.read, names
+
+
+def check_file(path: str, **known: Sequence[str]) -> Verdict:
+    """Check an archive, or the folder it was unpacked into; see `check`. Raises Wrong."""
+    try:
+        read, names = _reader(path)
+        return check(read, names, **known)
+    except (KeyError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
+        raise Wrong(f"the evidence cannot be read: {type(error).__name__} {error}") from None
+
+
+def told(verdict: Verdict) -> str:
+    """A verdict in lines."""
+    lines = ["Proven:", *(f"  + {each}" for each in verdict.proven)]
+    lines += ["Not proven by this:", *(f"  - {each}" for each in verdict.not_proven)]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Check evidence from a ledger.")
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser.add_argument("evidence", nargs="?", default=here, help="the archive, or its folder")
+    parser.add_argument("--key", action="append", default=[], help="the ledger's public key")
+    parser.add_argument("--witness", action="append", default=[], help="a witness's public key")
+    parser.add_argument("--checkpoint", action="append", default=[], help="one that you kept")
+    given = parser.parse_args()
+    try:
+        kept = []
+        for path in given.checkpoint:
+            with open(path, encoding="utf-8") as file:
+                kept.append(file.read())
+        verdict = check_file(
+            given.evidence, keys=given.key, witnesses=given.witness, checkpoints=kept
+        )
+    except Wrong as wrong:
+        print(f"WRONG: {wrong}")
+        return 1
+    except OSError as error:
+        print(f"cannot be read: {error}")
+        return 2
+    print(told(verdict))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
