@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
-from projections.attention.queries import KINDS, LONGEST_HORIZON, attention
+from projections.attention.queries import KINDS, LONGEST, attention
 from questions.parameters import AsOf, Identifier, Paging, one_of
 from questions.question import Question, RowModel
 from questions.tables import column, duration, in_columns, instant, words
@@ -20,8 +20,14 @@ class AttentionParameters(AsOf, Paging):
     horizon_seconds: float = Field(
         default=86_400,
         ge=0,
-        le=LONGEST_HORIZON,
+        le=LONGEST,
         description="How far to look ahead; 0: only what is past",
+    )
+    past_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST,
+        description="Leave out what has been due for longer",
     )
     kind: str | None = Field(
         default=None, description="Only these", json_schema_extra=one_of(KINDS)
@@ -53,6 +59,7 @@ def _ask(cursor: PgCursor, asked: AttentionParameters) -> Answer:
         cursor,
         as_of=asked.as_of,
         horizon_seconds=asked.horizon_seconds,
+        past_seconds=asked.past_seconds,
         kind=asked.kind,
         channel=asked.channel,
         limit=asked.limit,

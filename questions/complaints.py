@@ -10,9 +10,10 @@ from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
+from projections.complaints.judging import RULES
 from projections.complaints.quality import DIMENSIONS, complaint_quality
-from projections.complaints.queries import complaint, complaints
-from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups
+from projections.complaints.queries import VERDICTS, complaint, complaints
+from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups, one_of
 from questions.question import Question, RowModel
 from questions.tables import (
     Rows,
@@ -36,6 +37,14 @@ class ComplaintParameters(Window, Paging):
     severity: Identifier | None = Field(default=None, description="low, normal, high or critical")
     open: Annotated[bool | None, Opposite("closed")] = Field(
         default=None, description="Only open ones, or only closed ones"
+    )
+    verdict: str | None = Field(
+        default=None, description="Only those judged like this", json_schema_extra=one_of(VERDICTS)
+    )
+    violates: str | None = Field(
+        default=None,
+        description="Only those that violate this rule",
+        json_schema_extra=one_of(RULES),
     )
 
 
@@ -142,6 +151,8 @@ def _ask(cursor: PgCursor, asked: ComplaintParameters) -> Answer:
         customer_id=asked.customer_id,
         severity=asked.severity,
         open_=asked.open,
+        verdict=asked.verdict,
+        violates=asked.violates,
         limit=asked.limit,
         token=asked.cursor,
     )

@@ -11,13 +11,14 @@ from ledger.sql import named_queries
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page
 from projections.complaints.deadlines import deadlines
 from projections.complaints.reading import cases
+from projections.events import BEGINNING
 from projections.policies.book import RuleBook, rule_book
 
 KINDS = ("promise", "reply", "complaint")
 """What can need attention."""
 
-LONGEST_HORIZON = 366 * 86_400
-"""In seconds: no list looks ahead further than a year."""
+LONGEST = 366 * 86_400
+"""In seconds: no list is asked to look ahead, or only so far back, further than a year."""
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 _READ_MODELS = ("promises", "conversations", "complaints", "policies", "customers")
@@ -60,12 +61,15 @@ def attention(
     *,
     as_of: datetime,
     horizon_seconds: float = 86_400,
+    past_seconds: float | None = None,
     kind: str | None = None,
     channel: str | None = None,
     limit: int = 100,
     token: str | None = None,
 ) -> Answer:
     """What is due at `as_of`, or will be in `horizon_seconds`: by tier, then by when it is due.
+
+    `past_seconds` leaves out what has been due for longer.
 
     Complaints with a jurisdiction are not put back for the customer's tier: they stand among those
     of the first one. `kind` is one of KINDS. Rows: `priority` (1 first), `due_at`, `seconds_left`
@@ -74,15 +78,16 @@ def attention(
     resolution or anticipate), `customer_id`, `tier` (at `as_of`), `regulated`, `channel`, `topic`,
     `team`, `employee_id`, `events` (the ids of those that say so, service levels among them).
 
-    Raises UnknownKind, ValueError for a limit outside 1 to 1,000 or a horizon outside 0 to
-    LONGEST_HORIZON, and BadToken.
+    Raises UnknownKind, ValueError for a limit outside 1 to 1,000 or seconds outside 0 to LONGEST,
+    and BadToken.
     """
     if kind is not None and kind not in KINDS:
         raise UnknownKind(f"kind must be one of {', '.join(KINDS)}")
-    if not 0 <= horizon_seconds <= LONGEST_HORIZON:
-        raise ValueError(f"the horizon must be from 0 to {LONGEST_HORIZON} seconds")
+    if not all(0 <= told <= LONGEST for told in (horizon_seconds, past_seconds or 0)):
+        raise ValueError(f"the horizon and what is past must be from 0 to {LONGEST} seconds")
     wanted = page("attention", limit, as_of, token)
     until = wanted.as_of + timedelta(seconds=horizon_seconds)
+    since = BEGINNING if past_seconds is None else wanted.as_of - timedelta(seconds=past_seconds)
     asked = {"as_of": wanted.as_of, "until": until, "channel": channel}
     sources = {"promise": _promises, "reply": _replies, "complaint": _complaints}
     due = (
@@ -90,7 +95,7 @@ def attention(
         for name, source in sources.items()
         if kind in (None, name)
         for item in source(cursor, asked)
-        if item.due_at <= until
+        if since <= item.due_at <= until
     )
     if wanted.after is not None:
         priority, due_at, *rest = wanted.after

@@ -1,20 +1,46 @@
 """Answers what happened to complaints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
-from projections.answers import LARGEST_PAGE, Answer, answer, cut, fetch, page, window
-from projections.complaints.case import Case, Ruling
+from projections.answers import (
+    LARGEST_PAGE,
+    Answer,
+    Page,
+    WrongParameter,
+    answer,
+    cut,
+    fetch,
+    page,
+    window,
+)
+from projections.complaints.case import VIOLATED, Case, Ruling
 from projections.complaints.deadlines import deadlines
+from projections.complaints.judging import RULES
 from projections.complaints.reading import READ_MODELS, cases, judged
 from projections.policies.book import rule_book
 
+VERDICTS = ("conforming", "deviating", "open")
+
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
+
+
+class UnknownVerdict(WrongParameter):
+    """Complaints have no such verdict."""
+
+    parameter = "verdict"
+
+
+class UnknownRule(WrongParameter):
+    """Complaints are judged by no such rule."""
+
+    parameter = "violates"
 
 
 def complaints(
@@ -27,12 +53,15 @@ def complaints(
     customer_id: str | None = None,
     severity: str | None = None,
     open_: bool | None = None,
+    verdict: str | None = None,
+    violates: str | None = None,
     limit: int = 100,
     token: str | None = None,
 ) -> Answer:
     """Complaints raised in [from_, to) and by `as_of`, the oldest first.
 
-    `open_` wants those open (True) or closed (False) at `as_of`. Rows: `complaint_id`,
+    `open_` wants those open (True) or closed (False) at `as_of`, `verdict` is one of VERDICTS, and
+    `violates` one of RULES that is to be violated. Rows: `complaint_id`,
     `customer_id`, `channel`, `severity`, `topic`, `product`, `team`, `department`, `raised_at`,
     `closed_at` and `outcome` (of the closing that stands; null while open), `first_closed_at`,
     `reopened_at` (last), `reopened` (how often), `steps` (event type → how many), `last_step_at`,
@@ -41,24 +70,46 @@ def complaints(
     and `events`, the ids of those that decide it), `verified` (alike: whether the prevention has
     worked; it has no part in verdict and fitness).
 
-    Raises ValueError for a limit outside 1 to 1,000, and BadToken.
+    Raises UnknownVerdict, UnknownRule, ValueError for a limit outside 1 to 1,000, and BadToken.
     """
+    if verdict is not None and verdict not in VERDICTS:
+        raise UnknownVerdict(f"verdict must be one of {', '.join(VERDICTS)}")
+    if violates is not None and violates not in RULES:
+        raise UnknownRule(f"violates must be one of {', '.join(RULES)}")
     wanted = page("complaints", limit, as_of, token)
-    after_time, after_complaint = wanted.after or (None, None)
-    found = _listed(
-        cursor,
-        wanted.as_of,
-        limit + 1,
-        channel=channel,
-        customer_id=customer_id,
-        severity=severity,
-        open=open_,
-        after_time=after_time,
-        after_complaint=after_complaint,
+    asked = {
+        "channel": channel,
+        "customer_id": customer_id,
+        "severity": severity,
+        "open": open_,
         **window(from_, to),
+    }
+    # A judgement is not in the database, so for one of a kind as many are judged as it takes.
+    at_once = limit + 1 if verdict is violates is None else LARGEST_PAGE
+    judged_ones = (
+        row
+        for row in _in_turn(cursor, wanted, at_once, asked)
+        if verdict in (None, row["verdict"])
+        and (violates is None or row["rules"][violates]["state"] == VIOLATED)
     )
+    found = list(islice(judged_ones, limit + 1))
     rows, next_ = cut("complaints", wanted, found, ("raised_at", "complaint_id"))
     return answer(cursor, READ_MODELS, wanted.as_of, rows, next_)
+
+
+def _in_turn(
+    cursor: PgCursor, wanted: Page, at_once: int, asked: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The complaints asked for from a page on, so many read and judged together."""
+    after = wanted.after or (None, None)
+    while True:
+        time, complaint_id = after
+        keys = {"after_time": time, "after_complaint": complaint_id}
+        rows = _listed(cursor, wanted.as_of, at_once, **asked, **keys)
+        yield from rows
+        if len(rows) < at_once:
+            return
+        after = rows[-1]["raised_at"], rows[-1]["complaint_id"]
 
 
 def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer:

@@ -101,6 +101,8 @@ def test_promises_due_soon_and_overdue(datastore: Datastore) -> None:
         "seconds_left": 86_400,
     }
     assert things(datastore, "thing_id", horizon_seconds=0) == ["overdue"]
+    assert things(datastore, "thing_id", past_seconds=3600)[0] == "overdue"
+    assert "overdue" not in things(datastore, "thing_id", past_seconds=3599)
     assert "later" in things(datastore, "thing_id", horizon_seconds=86_460)
     assert things(datastore, "thing_id", channel="phone") == []
 

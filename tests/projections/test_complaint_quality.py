@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.datastore import Datastore
+from projections.complaints.queries import UnknownRule, UnknownVerdict
 from projections.queries import UnknownDimension, complaint, complaint_quality, complaints, snapshot
 from tests.projections.history import Happened, at, event_id, happened, project
 from tests.projections.test_judging import (
@@ -134,6 +135,37 @@ def test_a_groups_figures_are_those_of_its_complaints(datastore: Datastore) -> N
     assert group["conforming"] == sum(row["verdict"] == "conforming" for row in rows)
     for rule, count in group["violations"].items():
         assert count == sum(row["rules"][rule]["state"] == "violated" for row in rows)
+
+
+def test_a_figure_opens_into_its_complaints_page_by_page(datastore: Datastore) -> None:
+    history = [*WELL_DONE]
+    for number in range(5):
+        history += another(f"silent {number}", [RAISED, CLOSED], days=number)
+    history += another("open", [RAISED])
+    project(datastore, history)
+    (group,) = quality(datastore)
+
+    def listed(**how: Any) -> list[str]:
+        found: list[str] = []
+        token = None
+        while True:
+            with snapshot(datastore) as cursor:
+                told = complaints(cursor, as_of=at(LONG_AFTER), limit=2, token=token, **how)
+            found += [row["complaint_id"] for row in told.rows]
+            token = told.next
+            if token is None:
+                return found
+
+    for verdict in ("conforming", "deviating", "open"):
+        assert len(listed(verdict=verdict)) == group[verdict] > 0
+    assert listed(violates="apologized") == [f"silent {number}" for number in range(5)]
+    assert len(listed(violates="apologized")) == group["violations"]["apologized"]
+    assert listed(violates="order") == []
+    assert listed(verdict="open", violates="apologized") == []
+    with snapshot(datastore) as cursor, pytest.raises(UnknownRule):
+        complaints(cursor, as_of=at(LONG_AFTER), violates="manners")
+    with snapshot(datastore) as cursor, pytest.raises(UnknownVerdict):
+        complaints(cursor, as_of=at(LONG_AFTER), verdict="kept")
 
 
 def verified(datastore: Datastore, as_of: str) -> Mapping[str, Any]:
