@@ -1,10 +1,17 @@
 """What installing and running takes is written down whole, with nothing of one machine."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
 
+import pytest
+import typer.main
 import yaml
+from typer.core import TyperGroup as Group
+
+from servicetrail.cli.main import app
+from servicetrail.settings import PREFIX, Settings, is_loopback, read_settings
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -71,8 +78,36 @@ def test_compose_starts_the_servers_that_were_decided_and_checks_all_of_them() -
     brokers = program["environment"]["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"]
     assert f"INTERNAL://{brokers}" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert program["command"][:2] == ["servicetrail", "up"]
-    from_settings = {
-        name for name in services["servicetrail"]["environment"] if name.startswith("SERVICETRAIL_")
-    }
-    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in page for name in from_settings)
+
+
+def test_compose_sets_the_program_up_as_it_wants_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is given are settings with values they may have, and options that the command has."""
+    program = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"][
+        "servicetrail"
+    ]
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+    monkeypatch.setenv("SERVICETRAIL_ACCESS_TOKEN", "a-token-of-some-length")
+    for name, text in program["environment"].items():
+        assert name.removeprefix(PREFIX).lower() in Settings.model_fields, name
+        monkeypatch.setenv(name, interpolated(text))
+    settings = read_settings()
+    assert not is_loopback(settings.http_host)  # the port is published from beyond the container
+    assert program["ports"] == [f"127.0.0.1:{settings.http_port}:{settings.http_port}"]
+    assert f":{settings.http_port}/health" in program["healthcheck"]["test"][-1]
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f"EXPOSE {settings.http_port}\n" in dockerfile
+    directory = re.search(r"SERVICETRAIL_DATA_DIR=(\S+)", dockerfile)
+    assert directory is not None
+    assert program["volumes"] == [f"servicetrail:{directory[1]}"]
+    _, name, *options = program["command"]
+    command = typer.main.get_command(app)
+    assert isinstance(command, Group)
+    known = {option for each in command.commands[name].params for option in each.opts}
+    assert set(options) <= known
+
+
+def interpolated(text: str) -> str:
+    """As Compose reads it: `${NAME:-default}`, and `${NAME:?what to do}` from the environment."""
+    text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: found[2], text)
+    return re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: os.environ[found[1]], text)
