@@ -24,11 +24,15 @@ from projections.complaints.case import VIOLATED, Case, Ruling
 from projections.complaints.deadlines import deadlines
 from projections.complaints.judging import RULES
 from projections.complaints.reading import READ_MODELS, cases, judged
+from projections.events import END
 from projections.policies.book import rule_book
 
 VERDICTS = ("conforming", "deviating", "open")
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
+
+_AHEAD = timedelta(days=366)
+"""How far ahead deadlines are told."""
 
 
 class UnknownVerdict(WrongParameter):
@@ -144,7 +148,8 @@ def open_complaints(
     if not rows:
         return []
     since = min(row["raised_at"] for row in rows)
-    book = rule_book(cursor, since=since, as_of=as_of, until=as_of + timedelta(days=366))
+    ahead = min(as_of, END - _AHEAD) + _AHEAD
+    book = rule_book(cursor, since=since, as_of=as_of, until=ahead)
     return [
         row | {"due": _due(case)}
         for row, case in zip(rows, cases(cursor, rows, book, as_of=as_of), strict=True)

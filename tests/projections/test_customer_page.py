@@ -188,6 +188,13 @@ def test_open_complaints_are_told_with_what_is_due_next(datastore: Datastore) ->
     assert known(datastore, "2024-03-21")["complaints"] == []
 
 
+def test_a_complaint_that_is_never_closed_is_open_at_the_end_of_time(datastore: Datastore) -> None:
+    project(
+        datastore, [happened("complaint.raised.v1", "2024-03-01", complaint_id="K", channel="mail")]
+    )
+    assert len(known(datastore, "9999-12-31")["complaints"]) == 1
+
+
 def test_what_they_wait_for_now(datastore: Datastore) -> None:
     project(
         datastore,
