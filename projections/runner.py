@@ -254,15 +254,19 @@ class Runner:
                     prepared = True
                 self._follow()
             except _LOST as error:
-                self.failure = type(error.__cause__ or error).__name__
-                _log.warning("projector_lost_database", error=str(error))
+                failure = type(error.__cause__ or error).__name__
+                if failure != self.failure:  # said once, not twice a second until it is over
+                    _log.warning("projector_lost_database", error=str(error))
+                self.failure = failure
                 self._stopping.wait(_SECONDS_BETWEEN_ATTEMPTS)
 
     def _follow(self) -> None:
         with Wakeups(self._datastore) as self._wakeups:
             while not self._stopping.is_set():
                 events = self.step()
-                self.failure = None
+                if self.failure is not None:
+                    _log.info("projector_goes_on", after=self.failure)
+                    self.failure = None
                 if not events:
                     self._wakeups.wait(_SECONDS_BETWEEN_LOOKS)
                 elif events < _FEW_EVENTS:

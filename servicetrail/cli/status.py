@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import typer
 
-from consumers.consuming import Consuming
+from consumers.consuming import DEAD, Consuming
 from consumers.watching import BrokersAway, Lag, lags
+from ledger.notices import waiting
 from questions.tables import column, number
 from servicetrail import VERSION
 from servicetrail.cli import options
@@ -58,10 +59,13 @@ def status_command(json: options.Json = False, csv: options.Csv = False) -> None
 
 
 class Kafka(NamedTuple):
-    """How far the ledger is in each partition, or why the brokers do not say."""
+    """How far the ledger is in each partition, or why the brokers do not say; and how many notices
+    wait, by the topic of the records that were not taken.
+    """
 
     lags: list[Lag]
     away: str | None
+    notices: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """For programs; `lag` is the sum, null while the brokers are away."""
@@ -69,20 +73,25 @@ class Kafka(NamedTuple):
             "away": self.away,
             "lag": None if self.away is not None else sum(each.lag for each in self.lags),
             "partitions": [each._asdict() for each in self.lags],
+            "notices_waiting": self.notices,
         }
 
 
 def asked(consuming: Consuming, system: System) -> Kafka:
     """Compare the database's positions with the ends of the partitions."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters we tell ourselves
+    with system.reads.transaction() as cursor:
+        notices = waiting(cursor)
     try:
-        return Kafka(lags(consuming, system.reads), None)
+        return Kafka(lags(consuming, system.reads), None, notices)
     except BrokersAway as away:
-        return Kafka([], str(away))
+        return Kafka([], str(away), notices)
 
 
 def print_kafka(kafka: Kafka) -> None:
     """The lag for people: by topic in one line, and the partitions that lack something."""
+    for topic, count in kafka.notices.items():
+        out.print(f"\n{count:,} notices wait to be told in {printable(topic + DEAD)}")
     if kafka.away is not None:
         out.print(f"\nKafka: the brokers cannot be asked: {printable(kafka.away)}", soft_wrap=True)
         return

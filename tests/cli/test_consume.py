@@ -13,6 +13,7 @@ from kafka import KafkaConsumer
 
 from consumers.brokers import EmbeddedBroker, LocalBroker, embedded
 from consumers.brokers.process import free_port
+from consumers.cluster import Cluster
 from servicetrail.consuming import RejectedShare, TooManyRejected
 from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import touchpoint
@@ -166,6 +167,20 @@ def test_status_shows_how_far_behind_the_ledger_is(command: Command, broker: Loc
     away = command.run("status")
     assert away.returncode == 0
     assert "the brokers cannot be asked" in away.stdout
+
+
+def test_status_tells_of_notices_that_wait(command: Command, broker: LocalBroker) -> None:
+    topic = command.environment["SERVICETRAIL_KAFKA_TOPICS"]
+    Cluster(broker.bootstrap_servers).create_topics([topic], partitions=1)
+    with command.started("consume", "--dead-topics", "notices") as process:
+        first_line(process)
+        publish(command, [touchpoint(1, direction="sideways")])
+        received(command, 1)
+        status, stderr = stopped(process, signal.SIGTERM)
+    assert status == 0
+    assert "--create-topics creates it" in stderr
+    assert command.json("status")["kafka"]["notices_waiting"] == {topic: 1}
+    assert f"1 notices wait to be told in {topic}.dead" in command.run("status").stdout
 
 
 def test_up_consumes_as_well(command: Command, broker: LocalBroker) -> None:
