@@ -12,7 +12,7 @@ from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.complaints.judging import RULES
 from projections.complaints.quality import DIMENSIONS, complaint_quality
-from projections.complaints.queries import VERDICTS, complaint, complaints
+from projections.complaints.queries import VERDICTS, complaint, complaints, whose_complaint
 from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups, one_of
 from questions.question import Question, RowModel
 from questions.tables import (
@@ -219,6 +219,7 @@ COMPLAINT = Question(
     tables=_steps,
     subject="complaint_id",
     thing="complaint",
+    whose=whose_complaint,
 )
 
 

@@ -64,6 +64,17 @@ class AsOf(BaseModel):
         default_factory=now,
         description="Judge by what had happened by then (RFC 3339 or a date). Default: now",
     )
+    known_at: Moment | None = Field(
+        default=None,
+        description="Only what was recorded by then: an instant, or a position of the ledger. "
+        "For one customer; for all of them see read",
+    )
+    read: str | None = Field(
+        default=None,
+        max_length=41,
+        description="Ask the read models that were built under this name, as of what was known then"
+        " (servicetrail replay --into)",
+    )
 
 
 class Window(AsOf):

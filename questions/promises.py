@@ -17,6 +17,7 @@ from projections.promises.queries import (
     promise,
     promise_quality,
     promises,
+    whose_promise,
 )
 from questions.parameters import AsOf, Identifier, Paging, Window, groups, one_of
 from questions.question import Question, RowModel
@@ -215,6 +216,7 @@ PROMISE = Question(
     tables=_steps,
     subject="promise_id",
     thing="promise",
+    whose=whose_promise,
 )
 PROMISE_QUALITY = Question(
     command="promise-quality",

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ledger.datastore import PgCursor
 from projections.answers import Answer
 from questions.parameters import AsOf
 from questions.tables import Table
@@ -46,7 +47,7 @@ class Question(Generic[Parameters]):
     these the id that stands in the path where there is one: `subject` is its name. A question about
     one thing says in `thing` what it is: no row means then that it is not there. Two questions may
     share a command, a list and one thing of it: the id is then optional. `tables` shows the rows to
-    people.
+    people. `whose` says whose a thing is, where the subject is not the customer.
     """
 
     command: str | None
@@ -59,3 +60,4 @@ class Question(Generic[Parameters]):
     details: str = ""
     subject: str | None = None
     thing: str | None = None
+    whose: Callable[[PgCursor, str], str | None] | None = None

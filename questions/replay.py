@@ -58,11 +58,19 @@ def _ask(cursor: PgCursor, customer_id: str, asked: ReplayParameters) -> Answer:
 
 def _changed(changes: list[dict[str, Any]]) -> str:
     """What the changes come down to, in words."""
-    return "; ".join(
-        f"{each['kind']} {each['id']}: {_verdict(each['before'])} → {_verdict(each['then'])}, "
-        f"now {_verdict(each['now'])}"
-        for each in changes
-    )
+    return "; ".join(map(_change, changes))
+
+
+def _change(change: dict[str, Any]) -> str:
+    before, then = change["before"] or {}, change["then"] or {}
+    rules = [
+        f"{name}: {before[name]} → {state}"
+        for name, state in then.items()
+        if name != "verdict" and name in before and before[name] != state
+    ]
+    verdicts = [_verdict(change[when]) for when in ("before", "then", "now")]
+    told = f"{change['kind']} {change['id']}: {verdicts[0]} → {verdicts[1]}, now {verdicts[2]}"
+    return f"{told} ({', '.join(rules)})" if rules else told
 
 
 def _verdict(standing: dict[str, str] | None) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.timeline.queries import timeline
-from questions.parameters import AsOf, Moment, Paging
+from questions.parameters import AsOf, Paging
 from questions.question import Question, RowModel
 from questions.tables import Rows, Table, column, instant, number, words
 
@@ -19,10 +19,6 @@ from questions.tables import Rows, Table, column, instant, number, words
 class TimelineParameters(AsOf, Paging):
     """Parameters of a timeline."""
 
-    known_at: Moment | None = Field(
-        default=None,
-        description="Only what was recorded by then: an instant, or a position of the ledger",
-    )
     only_this_id: bool = Field(
         default=False,
         description="Without the events of other ids that are merged with this one",
@@ -50,7 +46,6 @@ def _ask(cursor: PgCursor, customer_id: str, asked: TimelineParameters) -> Answe
         cursor,
         customer_id,
         as_of=asked.as_of,
-        known_at=asked.known_at,
         only_this_id=asked.only_this_id,
         limit=asked.limit,
         token=asked.cursor,

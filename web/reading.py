@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from ledger.datastore import Datastore
-from projections.answers import WrongParameter, snapshot
+from projections.answers import WrongParameter
+from questions.asking import reading
 from questions.parameters import AsOf, Identifier
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
@@ -67,7 +68,7 @@ def _answered(
     which the client has.
     """
     try:
-        with snapshot(reads) as cursor:
+        with reading(reads, question, asked, *subject) as cursor:
             tag = tag_of(cursor, request, asked, media_type(request))
             headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
             if has_already(request, tag):

@@ -116,6 +116,13 @@ def _in_turn(
         after = rows[-1]["raised_at"], rows[-1]["complaint_id"]
 
 
+def whose_complaint(cursor: PgCursor, complaint_id: str) -> str | None:
+    """The id of the customer whose complaint it is; None if there is none of that id."""
+    cursor.execute(_SQL["whose"], {"complaint_id": complaint_id})
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
 def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer:
     """One complaint at `as_of`: one row as in `complaints`, none if it was not raised yet.
 

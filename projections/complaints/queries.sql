@@ -38,3 +38,6 @@ SELECT position, occurred_at, recorded_at, event_id, type, channel, employee_id,
 FROM complaint_steps
 WHERE complaint_id = %(complaint_id)s AND occurred_at <= %(as_of)s
 ORDER BY occurred_at, rank, event_id
+
+-- name: whose
+SELECT customer_id FROM complaints WHERE complaint_id = %(complaint_id)s LIMIT 1

@@ -15,6 +15,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 
 _SQL = named_queries(Path(__file__).with_name("persons.sql"))
+_EVER, _MERGES = (_SQL[name].replace("{reached}", _SQL["reached"]) for name in ("ever", "merges"))
 
 
 class Merge(NamedTuple):
@@ -67,24 +68,13 @@ def together(customer_id: str, merges: Iterable[Merge]) -> list[Identity]:
     return [first, *sorted(others, key=lambda each: (each.merged_at, each.customer_id))]
 
 
-def person(
-    cursor: PgCursor,
-    customer_id: str,
-    *,
-    as_of: datetime,
-    known_at: datetime | int | None = None,
-) -> list[Identity]:
-    """`together` of what had happened by `as_of`.
-
-    `known_at` leaves out what was recorded later than that instant, or behind that position.
-    """
-    cursor.execute(
-        _SQL["merges"],
-        {
-            "customer_id": customer_id,
-            "as_of": as_of,
-            "known_position": known_at if isinstance(known_at, int) else None,
-            "known_time": known_at if isinstance(known_at, datetime) else None,
-        },
-    )
+def person(cursor: PgCursor, customer_id: str, *, as_of: datetime) -> list[Identity]:
+    """`together` of what had happened by `as_of`."""
+    cursor.execute(_MERGES, {"customer_id": customer_id, "as_of": as_of})
     return together(customer_id, map(Merge._make, cursor))
+
+
+def ever_together(cursor: PgCursor, customer_id: str) -> list[str]:
+    """Every id that was one person with the customer at any time, and the customer's own."""
+    cursor.execute(_EVER, {"customer_id": customer_id})
+    return [found for (found,) in cursor]

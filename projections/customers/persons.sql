@@ -1,5 +1,5 @@
--- name: merges
--- All merges that a customer was ever reached by. UNION, not UNION ALL: each id is gone to once, so circles end.
+-- name: reached
+-- All ids that a customer was ever reached from. UNION, not UNION ALL: each id is gone to once, so circles end.
 WITH RECURSIVE reached (customer_id) AS (
     SELECT %(customer_id)s
     UNION
@@ -11,9 +11,13 @@ WITH RECURSIVE reached (customer_id) AS (
         SELECT customer_id FROM merges WHERE merged_customer_id = reached.customer_id
     ) AS next
 )
+-- name: ever
+{reached}
+SELECT customer_id FROM reached
+
+-- name: merges
+{reached}
 SELECT event_id, merges.customer_id, merged_customer_id, occurred_at, rank, merged
 FROM merges
 JOIN reached USING (customer_id)
 WHERE occurred_at <= %(as_of)s
-    AND position <= coalesce(%(known_position)s, position)
-    AND recorded_at <= coalesce(%(known_time)s, recorded_at)

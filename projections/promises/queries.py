@@ -106,6 +106,13 @@ def promises(
     return answer(cursor, ["promises"], wanted.as_of, rows, next_)
 
 
+def whose_promise(cursor: PgCursor, promise_id: str) -> str | None:
+    """The id of the customer whose promise it is; None if there is none of that id."""
+    cursor.execute(_SQL["whose"], {"promise_id": promise_id})
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
 def promise(cursor: PgCursor, promise_id: str, *, as_of: datetime) -> Answer:
     """One promise at `as_of`: one row as in `promises`, none if it was not made yet.
 

@@ -114,3 +114,6 @@ ORDER BY {shown}
 LEFT JOIN (SELECT customer_id, valid_from, valid_to, tier FROM customer_tiers) AS held
     ON held.customer_id = promise.customer_id
     AND held.valid_from <= made_at AND held.valid_to > made_at
+
+-- name: whose
+SELECT customer_id FROM promises WHERE promise_id = %(promise_id)s LIMIT 1

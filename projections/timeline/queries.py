@@ -1,7 +1,6 @@
 """Answers what happened with a customer."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,14 @@ def timeline(
     customer_id: str,
     *,
     as_of: datetime,
-    known_at: datetime | int | None = None,
     only_this_id: bool = False,
     limit: int = 100,
     token: str | None = None,
 ) -> Answer:
     """Everything that happened with a customer up to `as_of`, in the order in which it happened.
 
-    `known_at` leaves out what was recorded later than that instant, or behind that position. Of a
-    customer who is one person with other ids, as far as was known by then, theirs is there as well,
-    unless `only_this_id`. Rows: `position`, `occurred_at`, `recorded_at`, `source`, `id`, `type`,
+    Of a customer who is one person with other ids by then, theirs is there as well, unless
+    `only_this_id`. Rows: `position`, `occurred_at`, `recorded_at`, `source`, `id`, `type`,
     `customer_id`, `channel`, `employee_id`, `summary` (a sentence without personal data), `data`
     (the event's fields as JSON has them, without personal ones).
 
@@ -40,16 +37,10 @@ def timeline(
     """
     wanted = page("timeline", limit, as_of, token)
     after_time, after_rank, after_event = wanted.after or (None, None, None)
-    position = known_at if isinstance(known_at, int) else None
-    time = known_at if isinstance(known_at, datetime) else None
-    whole = (
-        [] if only_this_id else person(cursor, customer_id, as_of=wanted.as_of, known_at=known_at)
-    )
+    whole = [] if only_this_id else person(cursor, customer_id, as_of=wanted.as_of)
     parameters = {
         "ids": [identity.customer_id for identity in whole] or [customer_id],
         "as_of": wanted.as_of,
-        "known_position": position,
-        "known_time": time,
         "after_time": after_time,
         "after_rank": after_rank,
         "after_event": after_event,
@@ -57,14 +48,8 @@ def timeline(
     }
     found = fetch(cursor, _SQL["timeline"], parameters)
     rows, next_ = cut("timeline", wanted, found, _KEY)
-    told = answer(
-        cursor, ["timeline", "customers"], wanted.as_of, [_told(row) for row in rows], next_
-    )
-    if known_at is None:
-        return told
-    known = {"upto": told.position, "known_position": position, "known_time": time}
-    [last] = fetch(cursor, _SQL["known"], known)
-    return replace(told, position=last["position"], known_at=last["recorded_at"])
+    told = [_told(row) for row in rows]
+    return answer(cursor, ["timeline", "customers"], wanted.as_of, told, next_)
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:

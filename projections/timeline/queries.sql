@@ -3,8 +3,6 @@ WITH wanted AS (
     SELECT * FROM timeline
     WHERE customer_id = ANY (%(ids)s)
         AND occurred_at <= %(as_of)s
-        AND position <= coalesce(%(known_position)s, position)
-        AND recorded_at <= coalesce(%(known_time)s, recorded_at)
         AND (%(after_time)s::timestamptz IS NULL OR (occurred_at, rank, event_id)
             > (%(after_time)s, %(after_rank)s, %(after_event)s::uuid))
     ORDER BY occurred_at, rank, event_id
@@ -16,13 +14,3 @@ SELECT
 FROM wanted AS w
 JOIN ledger.events AS e ON e.position = w.position
 ORDER BY w.occurred_at, w.rank, w.event_id
-
--- name: known
-SELECT coalesce(max(position), 0) AS position, max(recorded_at) AS recorded_at
-FROM (
-    SELECT position, recorded_at FROM ledger.events
-    WHERE position <= least(%(upto)s, %(known_position)s)
-        AND recorded_at <= coalesce(%(known_time)s, recorded_at)
-    ORDER BY position DESC
-    LIMIT 1
-) AS last

@@ -4,7 +4,8 @@ for each question, or for a list and one thing of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import Parameter, Signature
 from itertools import groupby
 from typing import Annotated, Any, get_args, get_origin
@@ -16,6 +17,7 @@ from pydantic.fields import FieldInfo
 from ledger.datastore import PgCursor
 from projections.answers import Answer, WrongParameter, snapshot
 from questions.answers import plain
+from questions.asking import reading
 from questions.parameters import Opposite, Paging, Window, identifier
 from questions.question import Question
 from questions.registry import QUESTIONS
@@ -51,7 +53,7 @@ def _answering(questions: Sequence[Question[Any]]) -> Callable[..., None]:
     def command(json: bool, csv: bool, subject: str | None = None, **given: Any) -> None:
         question = first if subject is None or single is None else single
         form = options.form_of(json, csv)
-        told = _told(question, subject, _given(fields, given))
+        told = answered(question, subject, _given(fields, given))
         show(told, form, question.tables, question.row.model_fields)
 
     parameters = [
@@ -65,7 +67,9 @@ def _answering(questions: Sequence[Question[Any]]) -> Callable[..., None]:
     return command
 
 
-def _told(question: Question[Any], subject: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+def answered(
+    question: Question[Any], subject: str | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
     """The answer in plain values. Raises Fail for a wrong parameter and a thing that is missing."""
     try:
         asked = question.parameters.model_validate(given)
@@ -79,7 +83,9 @@ def _told(question: Question[Any], subject: str | None, given: Mapping[str, Any]
     except ValueError as error:
         raise Fail(str(error)) from None
     with open_system(read_settings()) as system:
-        told = plain(ask(system, lambda cursor: question.ask(cursor, *about, asked)))
+        caught_up(system)
+        with told_as_option(), reading(system.reads, question, asked, *about) as cursor:
+            told = plain(question.ask(cursor, *about, asked))
     if question.thing is not None and not told["rows"]:
         raise Fail(
             f"there is no {question.thing} {subject} as of {told['as_of']}; "
@@ -91,9 +97,15 @@ def _told(question: Question[Any], subject: str | None, given: Mapping[str, Any]
 def ask(system: System, question: Callable[[PgCursor], Answer]) -> Answer:
     """The answer of the read models, brought up to date. Raises Fail for a wrong parameter."""
     caught_up(system)
+    with told_as_option(), snapshot(system.reads) as cursor:
+        return question(cursor)
+
+
+@contextmanager
+def told_as_option() -> Iterator[None]:
+    """Tell of a wrong parameter under the name of its option, as Fail."""
     try:
-        with snapshot(system.reads) as cursor:
-            return question(cursor)
+        yield
     except WrongParameter as error:
         raise Fail(f"--{_dashed(error.parameter)}: {error}") from None
 

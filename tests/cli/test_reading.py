@@ -188,3 +188,14 @@ def test_two_ids_of_one_person_are_told_together(command: Command) -> None:
     assert "Customer" in heading
     assert any("C-2" in line for line in lines)
     assert "C-2" not in command.run("timeline", "C-1", "--only-this-id").stdout
+
+
+def test_a_replay_tells_what_each_event_changed(command: Command) -> None:
+    told = command.json("replay", "--customer", "C-1", "--known-at", "3")
+    assert (told["position"], [row["step"] for row in told["rows"]]) == (3, [1, 2, 3])
+    assert told["rows"][2]["changes"][0]["now"]["verdict"] == "overdue"
+    table = command.run("replay", "--customer", "C-1", "--step").stdout
+    assert "promise P-1: – → pending, now kept" in table
+    nothing = command.run("replay")
+    assert nothing.returncode == 2
+    assert "--customer" in nothing.stderr

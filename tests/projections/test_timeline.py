@@ -8,7 +8,10 @@ import pytest
 
 from domain import EVENT_TYPES, is_policy
 from ledger.datastore import Datastore
+from projections.answers import Answer
+from projections.knowing import knowing
 from projections.queries import BadToken, promises, snapshot, timeline
+from projections.registry import read_models
 from projections.timeline.sentences import sentence
 from tests.projections.history import (
     Happened,
@@ -48,6 +51,7 @@ def test_events_are_told_in_the_order_in_which_they_happened(datastore: Datastor
         "source",
         "id",
         "type",
+        "customer_id",
         "channel",
         "employee_id",
         "summary",
@@ -73,21 +77,23 @@ def test_as_of_by_what_happened_and_by_what_was_known(datastore: Datastore) -> N
         (then,) = cursor.fetchone() or (None,)
     project(datastore, HISTORY[1:])
 
-    def positions(as_of: str = "2025-01-01", known_at: datetime | int | None = None) -> list[int]:
-        with snapshot(datastore) as cursor:
-            told = timeline(cursor, "Ada", as_of=at(as_of), known_at=known_at)
-        return [row["position"] for row in told.rows]
+    def told(known_at: datetime | int, as_of: str = "2025-01-01") -> Answer:
+        with knowing(datastore, read_models(), ["Ada"], known_at) as cursor:
+            return timeline(cursor, "Ada", as_of=at(as_of))
 
-    assert positions() == [1, 2, 4]
-    assert positions(as_of="2024-03-01 10:00") == [1, 2]
-    assert positions(known_at=2) == [1, 2]
-    assert positions(known_at=then) == [1]
+    def positions(answer: Answer) -> list[int]:
+        return [row["position"] for row in answer.rows]
+
     with snapshot(datastore) as cursor:
-        assert timeline(cursor, "Ada", as_of=at("2025-01-01"), known_at=2).position == 2
-        told = timeline(cursor, "Ada", as_of=at("2025-01-01"), known_at=then)
-        assert (told.position, told.known_at) == (1, then)
-        told = timeline(cursor, "Ada", as_of=at("2025-01-01"), known_at=at("1999-01-01"))
-        assert (told.position, told.known_at, told.rows) == (0, None, [])
+        assert positions(timeline(cursor, "Ada", as_of=at("2025-01-01"))) == [1, 2, 4]
+        assert positions(timeline(cursor, "Ada", as_of=at("2024-03-01 10:00"))) == [1, 2]
+    assert positions(told(2)) == [1, 2]
+    assert told(2).position == 2
+    assert positions(told(2, as_of="2024-03-01 09:00")) == [1]
+    assert positions(told(then)) == [1]
+    assert (told(then).position, told(then).known_at) == (1, then)
+    nothing = told(at("1999-01-01"))
+    assert (nothing.position, nothing.known_at, nothing.rows) == (0, None, [])
 
 
 def test_pages_join_to_the_whole(datastore: Datastore) -> None:

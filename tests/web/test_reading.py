@@ -9,6 +9,8 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from projections.registry import read_models
+from projections.sides import build_side
 from questions.question import ListAnswer
 from questions.registry import QUESTIONS
 from tests.web.conftest import Api
@@ -106,6 +108,37 @@ def test_what_had_happened_by_then_and_what_was_known_by_then(api: Api) -> None:
     assert len(rows(api.client.get(path, params={"as_of": "2026-03-07T13:00:00+02:00"}))) == 2
     known = api.client.get(path, params={"known_at": "5"}).json()
     assert (known["position"], len(known["rows"])) == (5, 2)
+
+
+def test_of_one_customer_what_was_known_then_is_told_at_once(api: Api) -> None:
+    def verdicts(known_at: int | str) -> list[str]:
+        asked = {"customer_id": ADA, "known_at": known_at, "as_of": "2026-03-31"}
+        response = api.client.get("/promises", params=asked)
+        assert response.status_code == 200, response.text
+        return [row["verdict"] for row in response.json()["rows"]]
+
+    assert (verdicts(3), verdicts(5), verdicts(6)) == ([], ["overdue"], ["kept"])
+    assert verdicts("2026-01-01") == []
+    (told,) = api.client.get("/complaints/K%2F1?known_at=8").json()["rows"]
+    assert [step["type"] for step in told["steps"]] == ["complaint.raised.v1"]
+    assert api.client.get("/complaints/K%2F1?known_at=7").status_code == 404
+    steps = api.client.get("/customers/C-1/replay?known_at=5").json()
+    assert (steps["position"], len(steps["rows"])) == (5, 2)
+
+
+def test_of_all_customers_what_was_known_then_is_built_first(api: Api) -> None:
+    refused = parameter_problem(api.client.get("/channels?known_at=5"))
+    assert "servicetrail replay" in refused["known_at"]
+    missing = parameter_problem(api.client.get("/channels?read=march"))
+    assert "there are no read models called march" in missing["read"]
+    build_side(api.datastore, read_models, "march", 5)
+    known = api.client.get("/channels?read=march").json()
+    assert known["position"] == 5
+    assert sum(row["promises_due"] for row in known["rows"]) == 2
+    assert sum(row["kept"] for row in known["rows"]) == 0
+    assert sum(row["kept"] for row in api.client.get("/channels").json()["rows"]) == 1
+    both = parameter_problem(api.client.get("/channels?read=march&known_at=5"))
+    assert both["known_at"]
 
 
 def test_channels_are_compared(api: Api) -> None:
