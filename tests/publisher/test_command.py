@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,7 @@ import pytest
 from consumers.brokers import LocalBroker
 from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import promise, touchpoint
+from tests.consumers.waiting import eventually
 from tests.intake.door import Door
 from tests.publisher.topics import Topics
 
@@ -31,6 +33,14 @@ def to(topics: Topics) -> list[str]:
 def counts(text: str) -> dict[str, int]:
     words = (line.split() for line in text.splitlines())
     return {each[0]: int(each[1].replace(",", "")) for each in words if len(each) == 2}
+
+
+def feed(process: "subprocess.Popen[str]", file: Path, lines: int, topics: Topics) -> None:
+    """Give it the first lines of the file, of which some are delivered then; it waits for more."""
+    assert process.stdin is not None
+    process.stdin.writelines(file.read_text().splitlines(keepends=True)[:lines])
+    process.stdin.flush()
+    eventually(topics.has_records)
 
 
 def test_a_file_is_delivered_and_a_second_run_sends_nothing(
@@ -134,9 +144,8 @@ def test_asked_to_stop_it_keeps_what_it_has_read(
     command: Command, topics: Topics, to: list[str], number: signal.Signals
 ) -> None:
     file = command.write_lines("mail.jsonl", [touchpoint(n) for n in range(20_000)])
-    with command.started("publish", file, *to) as process:
-        while process.poll() is None and not topics.has_records():
-            pass
+    with command.started("publish", "-", *to) as process:
+        feed(process, file, 10_000, topics)
         process.send_signal(number)
         _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 128 + number, stderr
@@ -188,11 +197,11 @@ def test_a_broker_that_dies_in_the_middle_gets_the_rest_later(
     topics = Topics.made(own_broker.bootstrap_servers, "dying")
     to = ["--brokers", own_broker.bootstrap_servers, *topics.options()]
     file = command.write_lines("mail.jsonl", [touchpoint(n) for n in range(20_000)])
-    with command.started("publish", file, "--patience", "2", *to) as process:
-        while process.poll() is None and not topics.has_records():
-            pass
+    with command.started("publish", "-", "--patience", "2", *to) as process:
+        feed(process, file, 10_000, topics)
         own_broker.kill()
-        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+        rest = file.read_text().splitlines(keepends=True)[10_000:]
+        stdout, stderr = process.communicate("".join(rest), timeout=PATIENCE_SECONDS)
     assert process.returncode == 2, stderr
     assert counts(stdout)["waiting"] > 0
     own_broker.start()
