@@ -55,7 +55,7 @@ class Topics:
             # The embedded broker may give the start of the last batch as the end: look behind it.
             polled: dict[TopicPartition, list[Record]] = {}
             while polled or any(consumer.position(each) < end for each, end in ends.items()):
-                polled = consumer.poll(timeout_ms=300)
+                polled = consumer.poll(timeout_ms=1_000)
                 for records in polled.values():
                     found += records
         return sorted(found, key=lambda each: (each.topic, each.partition, each.offset))
