@@ -15,6 +15,7 @@ from benchmarks.append import append
 from benchmarks.consuming import consume, profile, read_only
 from benchmarks.freshness import RATE, WARM_UP_SECONDS, freshness
 from benchmarks.importing import Measured, import_file, project
+from benchmarks.rebuild import rebuild, report
 from benchmarks.topic import PARTITIONS, fill, make_topic
 from benchmarks.workload import (
     BATCH,
@@ -31,6 +32,7 @@ from schemas.files import messages_in
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COMMENTS = Path(__file__).with_name("comments.md")
+WORKERS = 2
 _SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
 
 
@@ -77,6 +79,9 @@ def _page(options: argparse.Namespace) -> Iterator[str]:
             yield f"## Projecting {events:,} events into every read model"
             yield ""
             yield from _measured(project(imported, events))
+            yield f"## Rebuilding from {events:,} events"
+            yield ""
+            yield from report(rebuild(postgres, imported, workers=WORKERS), events, WORKERS)
     yield from _kafka(options.kafka_events, options.fresh_seconds)
     yield COMMENTS.read_text().rstrip()
 

@@ -47,12 +47,12 @@ def import_file(database: Database, path: Path, events: int) -> Measured:
     messages = messages_in(str(path))
     timed = events * 4 // 5
     started = time.perf_counter()
-    for batch in _batches(itertools.islice(messages, timed)):
+    for batch in batches_of(itertools.islice(messages, timed)):
         database.intake.take(batch)
     seconds = time.perf_counter() - started
 
     def rest() -> None:
-        for batch in _batches(messages):
+        for batch in batches_of(messages):
             database.intake.take(batch)
 
     return Measured(timed / seconds, shares(rest, _IMPORT_STAGES))
@@ -70,7 +70,8 @@ def project(database: Database, events: int) -> Measured:
     return Measured(timed / seconds, shares(runner.catch_up, _PROJECT_STAGES))
 
 
-def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
+def batches_of(messages: Iterator[Message]) -> Iterator[list[Message]]:
+    """The messages in batches of 1,000."""
     while batch := _next_batch(messages):
         yield batch
 
