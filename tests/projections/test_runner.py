@@ -72,8 +72,9 @@ def test_a_failing_batch_leaves_nothing_behind(datastore: Datastore) -> None:
     with pytest.raises(RuntimeError, match="in the middle"):
         failing.step()
     assert positions(datastore) == {0}
-    with snapshot(datastore) as cursor:
-        assert timeline(cursor, "Ada", as_of=at("2025-01-01")).rows == []
+    with read_schema(datastore) as cursor:
+        cursor.execute("SELECT count(*) FROM timeline")
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_new_read_model_catches_up_alone(datastore: Datastore) -> None:
