@@ -6,6 +6,7 @@ from projections.complaints.model import COMPLAINTS
 from projections.conversations.fold import EPISODE_GAP
 from projections.conversations.model import conversations
 from projections.customers.model import CUSTOMERS
+from projections.dashboard import DASHBOARD
 from projections.feedback.model import FEEDBACK
 from projections.model import ReadModel, Views
 from projections.policies.model import POLICIES
@@ -14,7 +15,7 @@ from projections.statements.model import STATEMENTS
 from projections.support.model import SUPPORT
 from projections.timeline.model import TIMELINE
 
-VIEWS: tuple[Views, ...] = ()
+VIEWS: tuple[Views, ...] = (DASHBOARD,)
 """What rests on tables of read models, in an order in which it can be made."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer.main
 
+from projections.dashboard import views
 from schemas import asyncapi
 from schemas import document as schemas_document
 from servicetrail.cli.main import app
@@ -83,11 +84,34 @@ def metrics_page() -> str:
     return "\n".join(["# Metrics for Prometheus", "", GENERATED, "", METRICS_TEXT, *rows, ""])
 
 
+def dashboard_page() -> str:
+    """Every view for dashboards with its columns."""
+    parts = [
+        "# Views for dashboards",
+        "",
+        GENERATED,
+        "",
+        "Views in schema `dashboard`, for the members of the role `servicetrail_dashboard`; how to",
+        "connect is told in [dashboards](../dashboards.md#views-for-sql). They are stable: a",
+        "column keeps its name and meaning, new ones come at the end. Nothing personal is in them;",
+        "`customer_id` is opaque. Views whose name ends with `_versions` hold the past: add",
+        "`visible_from <= T AND visible_to > T` to see it as of T. The others show what is so now.",
+        "Durations are in seconds of elapsed time, rates are fractions, instants have a time zone.",
+        "",
+    ]
+    for view in sorted(views()):
+        parts += [f"## {view.name}", "", view.says, "", "| column | |", "| --- | --- |"]
+        parts += [f"| `{name}` | {says} |" for name, says in view.columns.items()]
+        parts.append("")
+    return "\n".join(parts)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "events.md": schemas_document.page,
     "settings.md": settings_page,
     "commands.md": commands_page,
     "metrics-prometheus.md": metrics_page,
+    "dashboard-views.md": dashboard_page,
     "asyncapi.yaml": asyncapi.page,
 }
 

@@ -1,6 +1,7 @@
 """The views for dashboards: what they show, and that whoever reads them can do nothing else."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -13,10 +14,12 @@ from ledger.datastore import DASHBOARD_ROLE, Datastore
 from ledger.migrations import MigrationRefused, migrate
 from projections.answers import snapshot
 from projections.channels.queries import channels
-from projections.dashboard import define, define_if_changed, views
+from projections.dashboard import views
+from projections.slots import define_views
 from schemas.codec import pii_fields
 from schemas.message import Message
 from tests.conftest import Cluster, DatabaseUrls
+from tests.docs.pages import ROOT, Block, Page
 from tests.intake.door import Door
 from tests.projections.history import at, read_schema, runner
 from tests.simulate.history import a_quarter
@@ -131,6 +134,38 @@ def test_who_reads_the_views_can_do_nothing_else(attack: str, dashboard: str) ->
         cursor.execute(attack)
 
 
+TOOLS = [
+    block
+    for block in Page(ROOT / "docs" / "dashboards.md").blocks()
+    if (block.option("file") or "").startswith(("grafana_", "metabase_"))
+]
+
+
+def as_sent(query: str) -> str:
+    """The query as Grafana's and Metabase's own documentation says that they send it."""
+    query = re.sub(
+        r"\$__timeGroup\((\w+), *'7d'\)",
+        r"floor(extract(epoch FROM \1) / 604800) * 604800",
+        query,
+    )
+    query = re.sub(
+        r"\$__timeFilter\((\w+)\)",
+        r"\1 BETWEEN '2024-01-01T00:00:00Z' AND '2024-12-31T00:00:00Z'",
+        query,
+    )
+    query = query.replace("[[", "").replace("]]", "")
+    return query.replace("{{channel}}", "'mail'").replace("{{day}}", "date '2024-01-10'")
+
+
+@pytest.mark.parametrize("block", TOOLS, ids=lambda block: block.option("file"))
+def test_queries_of_the_page_run_as_the_tools_send_them(block: Block, dashboard: str) -> None:
+    assert query(dashboard, as_sent(block.text))
+
+
+def test_the_page_has_queries_for_both_tools() -> None:
+    assert len(TOOLS) == 4
+
+
 def test_a_month_of_channels_is_what_the_question_says(company: DatabaseUrls) -> None:
     with closing(Datastore(company.program)) as datastore, snapshot(datastore) as cursor:
         cursor.execute("SELECT now()")
@@ -195,7 +230,7 @@ def test_views_follow_tables_that_were_put_in_place_of_others(datastore: Datasto
             " made_at, made_by, due_at, due_by) VALUES ('P', '-infinity', 'infinity', 'Ada',"
             " 'phone', '2024-01-01', gen_random_uuid(), '2024-01-02', gen_random_uuid())"
         )
-        define(cursor)
+        define_views(cursor)
         cursor.execute("DROP TABLE former.promises")
         cursor.execute("SELECT channel FROM other.mine")
         assert cursor.fetchall() == [("phone",)]
@@ -208,26 +243,10 @@ def test_a_column_of_another_type_makes_the_views_anew(datastore: Datastore) -> 
         cursor.execute("ALTER TABLE feedback SET SCHEMA former")
         cursor.execute("CREATE TABLE read.feedback (LIKE former.feedback)")
         cursor.execute("ALTER TABLE read.feedback ALTER COLUMN score TYPE numeric")
-        define(cursor)
+        define_views(cursor)
         cursor.execute("DROP TABLE former.feedback")
         cursor.execute("SELECT pg_typeof(score) FROM (SELECT) LEFT JOIN dashboard.feedback ON true")
         assert cursor.fetchall() == [("numeric",)]
-
-
-def test_at_a_start_views_are_made_only_where_something_is_missing(datastore: Datastore) -> None:
-    runner(datastore)
-
-    def made() -> str:
-        with read_schema(datastore) as cursor:
-            define_if_changed(cursor)
-            cursor.execute("SELECT xmin FROM pg_class WHERE relname = 'channels_by_month'")
-            return str(cursor.fetchone())
-
-    before = made()
-    assert made() == before
-    with read_schema(datastore) as cursor:
-        cursor.execute("DROP VIEW dashboard.channels_by_month")
-    assert made() != before
 
 
 def test_who_may_not_make_the_role_is_told_what_to_run(cluster: Cluster) -> None:
