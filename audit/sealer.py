@@ -30,7 +30,7 @@ from ledger.sql import named_queries
 MOST_EVENTS = 20_000
 """How many events one checkpoint brings at most: what a seal holds in memory is bounded by it."""
 
-INTERVAL_SECONDS = 1.0
+INTERVAL_SECONDS = 0.5
 _SECONDS_BETWEEN_ATTEMPTS = 0.5
 _SECONDS_BETWEEN_LOOKS = 5.0
 _COPY_HEADER_BYTES, _COPY_TRAILER_BYTES = 19, 2

@@ -20,7 +20,7 @@ import psycopg2
 
 from audit.evidence import About, write_evidence
 from audit.outside import Directory
-from audit.sealer import Sealer
+from audit.sealer import INTERVAL_SECONDS, Sealer
 from audit.signing import SigningKeys
 from audit.standalone.command import check_file
 from audit.whole import check_ledger
@@ -104,7 +104,7 @@ def sealing(sealer: Sealer) -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
-        while not stop.wait(1.0):
+        while not stop.wait(INTERVAL_SECONDS):
             sealer.step()
 
     thread = threading.Thread(target=run)

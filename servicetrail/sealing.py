@@ -11,14 +11,16 @@ from typing import Literal
 import structlog
 
 from audit.files import write_whole
-from audit.notes import NoteWrong, PublicKey
-from audit.outside import Directory
-from audit.sealer import Sealer, SealRefused
+from audit.notes import Checkpoint, Note, NoteWrong, PublicKey
+from audit.outside import Directory, OutsideWrong
+from audit.sealer import Outside, Sealer, SealRefused
 from audit.signing import SigningKeyError, SigningKeys, keys_from_file
+from consumers.checkpoints import CheckpointTopic, TopicAway
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
 from servicetrail.system import System
 
 KEYS_FILE = "sealing.keys"
+_AGAIN_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
@@ -58,10 +60,13 @@ def directory_of(settings: Settings) -> Directory:
     return Directory(settings.checkpoint_dir or settings.data_dir / "checkpoints")
 
 
-def sealer_of(system: System) -> Sealer:
+def sealer_of(system: System, topic: Outside | None = None) -> Sealer:
     """A sealer as the settings want it."""
     settings = system.settings
-    return Sealer(system.datastore, keys_of(settings), [directory_of(settings)])
+    outside: list[Outside] = [directory_of(settings)]
+    if topic is not None:
+        outside.append(topic)
+    return Sealer(system.datastore, keys_of(settings), outside)
 
 
 def rotate(system: System) -> SigningKeys:
@@ -85,6 +90,95 @@ def rotate(system: System) -> SigningKeys:
     keys = keys.without_old()
     write_whole(path, keys.to_text().encode(), mode=0o600)
     return keys
+
+
+class Topic:
+    """A Kafka topic as a place for checkpoints, written by a thread of its own.
+
+    While the brokers are away sealing goes on, and the newest checkpoint is published as soon as
+    they are back: it stands for those before it.
+    """
+
+    def __init__(self, topic: CheckpointTopic) -> None:
+        self._topic = topic
+        self._known: tuple[str, Note] | None = None
+        self._asked = False
+        self._waiting: tuple[str, Note] | None = None
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="checkpoint-topic")
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish what waits, if that is possible at once, and end."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+        self._topic.close()
+
+    def newest(self, origin: str) -> tuple[str, Note] | None:
+        """What the topic has at the start, and then what was brought. Raises OutsideWrong."""
+        if not self._asked:
+            self._known = self._read(origin)
+            self._asked = True
+        return self._known
+
+    def put(self, note: Note, checkpoint: Checkpoint) -> None:
+        """Have a checkpoint published soon."""
+        with self._changed:
+            self._waiting = (checkpoint.origin, note)
+            self._changed.notify()
+        self._known = (self._place, note)
+
+    @property
+    def _place(self) -> str:
+        return f"the topic {self._topic.topic}"
+
+    def _read(self, origin: str) -> tuple[str, Note] | None:
+        try:
+            notes = [Note.parse(each) for each in self._topic.newest(origin)]
+            return max(
+                ((self._place, note) for note in notes),
+                key=lambda found: Checkpoint.parse(found[1].text).size,
+                default=None,
+            )
+        except TopicAway as away:
+            log.warning("checkpoints in Kafka are not compared", reason=str(away))
+            return None
+        except NoteWrong as wrong:
+            raise OutsideWrong(f"{self._place} holds no checkpoint: {wrong}") from None
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                waiting, self._waiting = self._waiting, None
+                if waiting is None:
+                    return
+            try:
+                self._topic.publish(waiting[0], str(waiting[1]))
+            except TopicAway as away:
+                log.warning("a checkpoint is not in Kafka yet", reason=str(away))
+                with self._changed:
+                    if self._stopping:
+                        return
+                    if self._waiting is None:
+                        self._waiting = waiting
+                    self._changed.wait_for(lambda: self._stopping, _AGAIN_SECONDS)
+
+
+def topic_of(settings: Settings) -> Topic | None:
+    """The topic of checkpoints, if one is configured. Raises SettingsWrong."""
+    if settings.checkpoint_topic is None:
+        return None
+    if settings.kafka_bootstrap_servers is None:
+        raise SettingsWrong(f"{PREFIX}CHECKPOINT_TOPIC needs {PREFIX}KAFKA_BOOTSTRAP_SERVERS")
+    servers, options = settings.kafka_bootstrap_servers, settings.kafka_options
+    return Topic(CheckpointTopic(servers, options, settings.checkpoint_topic))
 
 
 class Sealing:
@@ -132,10 +226,15 @@ class Sealing:
 
 @contextmanager
 def sealing(system: System) -> Iterator[Sealing]:
-    """Seal until the end of the block. Raises SealRefused, SigningKeyError."""
-    at_work = Sealing(sealer_of(system))
+    """Seal until the end of the block. Raises SealRefused, SigningKeyError, SettingsWrong."""
+    topic = topic_of(system.settings)
+    at_work = Sealing(sealer_of(system, topic))
     at_work.start()
+    if topic is not None:
+        topic.start()
     try:
         yield at_work
     finally:
         at_work.stop()
+        if topic is not None:
+            topic.stop()

@@ -74,6 +74,15 @@ class Settings(BaseSettings):
             "in the data directory."
         ),
     )
+    checkpoint_topic: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Kafka topic to which `servicetrail up` publishes checkpoints, and whose newest one it "
+            "compares at its start. It must be there, best with one partition; the brokers are "
+            "those of SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS."
+        ),
+    )
     witness_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description=(

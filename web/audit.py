@@ -127,7 +127,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/evidence/{kind}/{id:path}",
         summary="Evidence about a customer, a complaint or a promise",
-        description="As of the newest checkpoint, which is about a second old.",
+        description="As of the newest checkpoint, which is hardly older than a second.",
         response_class=Response,
         responses=_ARCHIVE | documented(404, 422, 503),
     )
