@@ -90,7 +90,7 @@ def prove_command(
                     proof = answers.consistency_told(cursor, from_, to)
                 case _:
                     raise Fail("give either --position, or --from and --to")
-        except (proofs.NothingSealed, ValueError) as error:
+        except ValueError as error:
             raise Fail(str(error)) from None
     write_json(proof.model_dump(mode="json"))
 
@@ -123,7 +123,7 @@ def cosign_command(
     with open_system(settings) as system, system.datastore.transaction() as cursor:
         try:
             taken = proofs.cosign(cursor, file.read_text(encoding="utf-8"), witnesses)
-        except (proofs.NothingSealed, NoteWrong) as error:
+        except NoteWrong as error:
             raise Fail(str(error)) from None
     for name, verified in taken.items():
         out.print(f"{name}: {'verified' if verified else 'stored, its key is not known'}")

@@ -10,6 +10,7 @@ import typer
 from eventsourcing.persistence import PersistenceError
 
 from audit.outside import OutsideWrong
+from audit.proofs import NothingSealed
 from audit.sealer import SealRefused
 from audit.signing import SigningKeyError
 from ledger.keys import MasterKeyError
@@ -51,6 +52,7 @@ TOLD_AS_THEY_ARE = (
     SigningKeyError,
     SealRefused,
     OutsideWrong,
+    NothingSealed,
 )
 # The one thing that typer offers of the family of usage errors.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__base__ or typer.BadParameter
