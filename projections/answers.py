@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from psycopg2 import sql
 
@@ -26,7 +26,7 @@ _SQL = named_queries(Path(__file__).with_name("position.sql"))
 class WrongParameter(ValueError):
     """A question was asked with a value that it cannot be asked with; `parameter` is its name."""
 
-    parameter: ClassVar[str]
+    parameter: str
 
 
 class BadToken(WrongParameter):

@@ -6,13 +6,13 @@ from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
-from projections.channels.queries import channels
+from projections.channels.queries import behind_channels, channels
 from questions.parameters import Window
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Explanation, Question, figures_of
 from questions.tables import column, duration, in_columns, number, rate
 
 
-class ChannelRow(RowModel):
+class ChannelRow(ExplainedRow):
     """What one channel did."""
 
     channel: str
@@ -79,4 +79,9 @@ CHANNELS = Question(
     row=ChannelRow,
     ask=_ask,
     tables=in_columns(*COLUMNS),
+    behind=Explanation(
+        groups=("channel",),
+        figures=figures_of(ChannelRow, "channel"),
+        ask=behind_channels,
+    ),
 )

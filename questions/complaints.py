@@ -14,7 +14,7 @@ from projections.complaints.judging import RULES
 from projections.complaints.quality import DIMENSIONS, complaint_quality
 from projections.complaints.queries import VERDICTS, complaint, complaints, whose_complaint
 from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups, one_of
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, OneThing, Question, RowModel
 from questions.tables import (
     Rows,
     Table,
@@ -48,8 +48,8 @@ class ComplaintParameters(Window, Paging):
     )
 
 
-class ComplaintRow(RowModel):
-    """One complaint, as it stood at `as_of`."""
+class ComplaintStanding(RowModel):
+    """A complaint, as it stood at `as_of`."""
 
     complaint_id: str
     customer_id: str
@@ -72,6 +72,10 @@ class ComplaintRow(RowModel):
     fitness: float | None
     rules: dict[str, Any]
     verified: dict[str, Any] = Field(description="Whether the prevention has worked")
+
+
+class ComplaintRow(ComplaintStanding, ExplainedRow):
+    """One complaint, as it stood at `as_of`."""
 
 
 class ComplaintStep(RowModel):
@@ -166,6 +170,7 @@ def _ask_quality(cursor: PgCursor, asked: QualityParameters) -> Answer:
     return complaint_quality(cursor, as_of=asked.as_of, by=asked.by, from_=asked.from_, to=asked.to)
 
 
+BEHIND = OneThing("/complaints/", "complaint_id")
 COMPLAINTS = Question(
     command="complaints",
     path="/complaints",
@@ -184,6 +189,7 @@ COMPLAINTS = Question(
         column("Steps", "steps", lambda steps: str(sum(steps.values()))),
         column("Verdict", "verdict"),
     ),
+    behind=BEHIND,
 )
 
 
@@ -220,6 +226,7 @@ COMPLAINT = Question(
     subject="complaint_id",
     thing="complaint",
     whose=whose_complaint,
+    behind=BEHIND,
 )
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.customers.page import customer
-from questions.complaints import ComplaintRow
+from questions.complaints import ComplaintStanding
 from questions.parameters import AsOf
 from questions.question import Question, RowModel
 from questions.support import REQUESTS, SupportRequestRow
@@ -100,7 +100,7 @@ class DuePart(RowModel):
     due_at: datetime
 
 
-class OpenComplaintPart(ComplaintRow):
+class OpenComplaintPart(ComplaintStanding):
     """A complaint that is open."""
 
     due: list[DuePart]

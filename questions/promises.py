@@ -13,14 +13,16 @@ from projections.answers import Answer
 from projections.promises.queries import (
     DIMENSIONS,
     FINDINGS,
+    GROUPS,
     VERDICTS,
+    behind_promise_quality,
     promise,
     promise_quality,
     promises,
     whose_promise,
 )
 from questions.parameters import AsOf, Identifier, Paging, Window, groups, one_of
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Explanation, OneThing, Question, RowModel, figures_of
 from questions.tables import (
     Rows,
     Table,
@@ -56,7 +58,7 @@ class QualityParameters(Window):
     by: list[str] = groups(DIMENSIONS)
 
 
-class PromiseRow(RowModel):
+class PromiseRow(ExplainedRow):
     """One promise, as it was judged at `as_of`."""
 
     promise_id: str
@@ -108,7 +110,7 @@ class PromiseHistory(PromiseRow):
     steps: list[PromiseStep]
 
 
-class PromiseQualityRow(RowModel):
+class PromiseQualityRow(ExplainedRow):
     """How well one group of promises was made and kept; a column for each dimension first."""
 
     channel: str | None = None
@@ -165,6 +167,7 @@ def _ask_quality(cursor: PgCursor, asked: QualityParameters) -> Answer:
     return promise_quality(cursor, as_of=asked.as_of, by=asked.by, from_=asked.from_, to=asked.to)
 
 
+BEHIND = OneThing("/promises/", "promise_id")
 PROMISES = Question(
     command="promises",
     path="/promises",
@@ -182,6 +185,7 @@ PROMISES = Question(
         column("Verdict", "verdict"),
         duration("Late by", "late_seconds"),
     ),
+    behind=BEHIND,
 )
 
 
@@ -217,6 +221,7 @@ PROMISE = Question(
     subject="promise_id",
     thing="promise",
     whose=whose_promise,
+    behind=BEHIND,
 )
 PROMISE_QUALITY = Question(
     command="promise-quality",
@@ -245,5 +250,8 @@ PROMISE_QUALITY = Question(
         number("Below competitor", "below_competitor"),
         number("Otherwise", "delivered_otherwise"),
         after="promises_due",
+    ),
+    behind=Explanation(
+        groups=GROUPS, figures=figures_of(PromiseQualityRow, *GROUPS), ask=behind_promise_quality
     ),
 )

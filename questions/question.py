@@ -24,6 +24,14 @@ class RowModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ExplainedRow(RowModel):
+    """A row that opens to what it was computed from."""
+
+    explain: str = Field(
+        description="Path and query that tell what the row was computed from, at the same `as_of`"
+    )
+
+
 class ListAnswer(BaseModel, Generic[Row]):
     """Rows, and what they were computed from."""
 
@@ -37,6 +45,42 @@ class ListAnswer(BaseModel, Generic[Row]):
     next: str | None = Field(description="The `cursor` that asks for the rows that follow")
 
 
+def columns(row: type[BaseModel]) -> list[str]:
+    """The names of the columns, as they stand in rows: the link comes last."""
+    return sorted(row.model_fields, key=lambda name: name == "explain")
+
+
+def figures_of(row: type[ExplainedRow], *groups: str) -> tuple[str, ...]:
+    """The columns of a row that are figures: all but those of its group, and the link."""
+    return tuple(name for name in row.model_fields if name not in (*groups, "explain"))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is behind each row of figures, for GET /explain and `servicetrail explain`.
+
+    `groups` are the columns that may name a row, `figures` those that can be explained one by one,
+    `takes` the question's own parameters that select what is counted. `ask` gets a cursor, a
+    `projections.explaining.Behind`, and what was given of `takes` by name.
+    """
+
+    groups: tuple[str, ...]
+    ask: Callable[..., Answer]
+    figures: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OneThing:
+    """For rows of which each is one thing, told by a question of its own at `path`, to which the
+    row's value `column` is added; `as_of` where that question takes it.
+    """
+
+    path: str
+    column: str
+    as_of: bool = True
+
+
 @dataclass(frozen=True)
 class Question(Generic[Parameters]):
     """One question, from which both its route and its command are made.
@@ -48,6 +92,7 @@ class Question(Generic[Parameters]):
     one thing says in `thing` what it is: no row means then that it is not there. Two questions may
     share a command, a list and one thing of it: the id is then optional. `tables` shows the rows to
     people. `whose` says whose a thing is, where the subject is not the customer.
+    `behind` is what rows open to, which are then `ExplainedRow`s.
     """
 
     command: str | None
@@ -61,3 +106,4 @@ class Question(Generic[Parameters]):
     subject: str | None = None
     thing: str | None = None
     whose: Callable[[PgCursor, str], str | None] | None = None
+    behind: Explanation | OneThing | None = None

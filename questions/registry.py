@@ -7,6 +7,8 @@ from questions.channels import CHANNELS
 from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
 from questions.customers import CUSTOMER
 from questions.effects import EFFECTS
+from questions.event import EVENT
+from questions.explaining import explain
 from questions.promises import PROMISE, PROMISE_QUALITY, PROMISES
 from questions.question import Question
 from questions.replay import REPLAY
@@ -15,7 +17,7 @@ from questions.support import SUPPORT_REQUESTS, SUPPORT_TIMES
 from questions.timeline import TIMELINE
 from questions.value_cost import VALUE_COST, VALUE_COST_CUSTOMERS
 
-QUESTIONS: tuple[Question[Any], ...] = (
+_QUESTIONS: tuple[Question[Any], ...] = (
     TIMELINE,
     REPLAY,
     CUSTOMER,
@@ -34,4 +36,5 @@ QUESTIONS: tuple[Question[Any], ...] = (
     VALUE_COST,
     VALUE_COST_CUSTOMERS,
 )
+QUESTIONS: tuple[Question[Any], ...] = (*_QUESTIONS, explain(_QUESTIONS), EVENT)
 """In the order of the documents. A route whose path swallows another's comes after it."""

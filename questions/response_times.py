@@ -7,9 +7,14 @@ from pydantic import Field
 from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.conversations.fold import FIRST_RESPONSE, METRICS
-from projections.conversations.queries import DIMENSIONS, response_times
+from projections.conversations.queries import (
+    DIMENSIONS,
+    GROUPS,
+    behind_response_times,
+    response_times,
+)
 from questions.parameters import Identifier, Window, groups, one_of
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Explanation, Question, figures_of
 from questions.tables import by_group, duration, number, rate
 
 
@@ -23,7 +28,7 @@ class ResponseTimeParameters(Window):
     channel: Identifier | None = Field(default=None, description="Only waits on this channel")
 
 
-class ResponseTimeRow(RowModel):
+class ResponseTimeRow(ExplainedRow):
     """How long one group of customers waited; one of the first columns for each dimension."""
 
     channel: str | None = None
@@ -88,4 +93,10 @@ RESPONSE_TIMES = Question(
     row=ResponseTimeRow,
     ask=_ask,
     tables=by_group(*WAITS, after="metric"),
+    behind=Explanation(
+        groups=GROUPS,
+        figures=figures_of(ResponseTimeRow, *GROUPS, "metric"),
+        takes=("metric", "channel"),
+        ask=behind_response_times,
+    ),
 )

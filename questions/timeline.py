@@ -12,7 +12,7 @@ from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.timeline.queries import timeline
 from questions.parameters import AsOf, Paging
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, OneThing, Question
 from questions.tables import Rows, Table, column, instant, number, words
 
 
@@ -25,7 +25,7 @@ class TimelineParameters(AsOf, Paging):
     )
 
 
-class TimelineRow(RowModel):
+class TimelineRow(ExplainedRow):
     """One event of a customer."""
 
     position: int
@@ -77,4 +77,5 @@ TIMELINE = Question(
     ask=_ask,
     tables=_tables,
     subject="customer_id",
+    behind=OneThing("/events/by-position/", "position", as_of=False),
 )

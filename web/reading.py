@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from ledger.datastore import Datastore
 from projections.answers import WrongParameter
 from questions.asking import reading
+from questions.explaining import linked
 from questions.parameters import AsOf, Identifier
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
@@ -85,4 +86,4 @@ def _answered(
             f"the events up to position {told.position} say",
             position=told.position,
         )
-    return response(request, told, question.row, headers)
+    return response(request, linked(question, asked, told), question.row, headers)

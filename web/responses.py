@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from projections.answers import Answer
 from questions.answers import csv_text, plain
+from questions.question import columns
 
 JSON, CSV = "application/json", "text/csv"
 CSV_TOO = {"content": {CSV: {"schema": {"type": "string"}}}}
@@ -38,5 +39,5 @@ def response(
     }
     if answer["next"]:
         more["Servicetrail-Next"] = answer["next"]
-    text = csv_text(answer["rows"], row.model_fields)
+    text = csv_text(answer["rows"], columns(row))
     return Response(text, media_type=CSV, headers={**(headers or {}), **more})

@@ -6,17 +6,34 @@ from pathlib import Path
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
+from projections.explaining import Behind, explain
 from projections.policies.costs import COSTS
 from projections.promises.queries import JUDGED
 from projections.survival import kaplan_meier, standardised
 
+_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_SHARED = ("touched", "talked", "measured", "helped", "tiered", "complained", "thought")
+
+
+def _filled(statement: str) -> str:
+    """A statement with the parts that figures and their explanation share."""
+    for name in _SHARED:
+        statement = statement.replace(f"{{{name}}}", _SQL[name])
+    return statement.replace("{costs}", COSTS).replace("{judged}", JUDGED)
+
+
 _CHANNELS = (
-    named_queries(Path(__file__).with_name("queries.sql"))["channels"]
-    .replace("{costs}", COSTS)
-    .replace("{judged}", JUDGED)
+    _filled(_SQL["channels"])
+    .replace("{identified}", "")  # so that an index alone holds all that is read of intervals
     .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
     .replace("{standardised}", standardised())
 )
+_BEHIND_CHANNELS = _filled(_SQL["behind_channels"]).replace(
+    "{identified}", ", started_by, ended_by, conversation_id"
+)
+POOLED = ("adjusted_first_response_median_seconds", "comparable", "reversed_by_adjustment")
+"""Figures that compare a channel with all others: they rest on the waits of every channel."""
+
 _READ_MODELS = ("conversations", "promises", "complaints", "feedback", "policies", "customers")
 
 
@@ -36,3 +53,15 @@ def channels(
     """
     rows = fetch(cursor, _CHANNELS, {"as_of": as_of, **window(from_, to)})
     return answer(cursor, _READ_MODELS, as_of, rows)
+
+
+def behind_channels(cursor: PgCursor, wanted: Behind) -> Answer:
+    """What is behind rows of `channels`, as `projections.explaining.explain` lists it."""
+    return explain(
+        cursor,
+        _BEHIND_CHANNELS,
+        wanted,
+        _READ_MODELS,
+        groups=("channel", "topic", "tier"),
+        pooled=POOLED,
+    )

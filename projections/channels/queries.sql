@@ -1,3 +1,50 @@
+-- What figures and their explanation share, so that they cannot differ: what counts, and which of it.
+
+-- name: touched
+touchpoints AS t
+LEFT JOIN costs AS c ON c.channel = t.channel AND c.valid_from <= occurred_at AND c.valid_to > occurred_at
+WHERE occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_of)s
+    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+
+-- name: talked
+conversations
+WHERE started_at >= %(from)s AND started_at < %(to)s
+    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+
+-- name: measured
+SELECT metric, channel, customer_id, topic, started_at, ended_at{identified},
+    coalesce(ended_at <= %(as_of)s, false) AS ended,
+    extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds
+FROM intervals
+WHERE metric IN ('first_response', 'resolution')
+    AND started_at >= %(from)s AND started_at < %(to)s
+    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+
+-- name: helped
+-- Whether the customer of the wait m, which is one for a resolution, had to come back about the same topic.
+m.ended AND NOT EXISTS (
+    SELECT FROM touchpoints AS t
+    WHERE t.customer_id = m.customer_id AND coalesce(t.topic, '') = coalesce(m.topic, '')
+        AND t.direction = 'inbound'
+        AND t.occurred_at > m.started_at AND t.occurred_at <= m.ended_at + interval '7 days'
+        AND t.occurred_at <= %(as_of)s
+        AND t.visible_from <= %(as_of)s AND t.visible_to > %(as_of)s
+)
+
+-- name: tiered
+LEFT JOIN customer_tiers AS held ON held.customer_id = m.customer_id
+    AND held.valid_from <= started_at AND held.valid_to > started_at
+
+-- name: complained
+complaints
+WHERE raised_at >= %(from)s AND raised_at < %(to)s
+    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+
+-- name: thought
+feedback
+WHERE occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_of)s
+    AND channel IS NOT NULL
+
 -- name: channels
 WITH costs AS (
     {costs}
@@ -8,11 +55,7 @@ WITH costs AS (
         count(*) FILTER (WHERE outcome = 'abandoned') AS abandoned,
         count(*) AS contacts,
         sum(handling_seconds / greatest(concurrency, 1)) AS handling_seconds
-    FROM touchpoints AS t
-    LEFT JOIN costs AS c
-        ON c.channel = t.channel AND c.valid_from <= occurred_at AND c.valid_to > occurred_at
-    WHERE occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_of)s
-        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+    FROM {touched}
     GROUP BY t.channel, t.customer_id, c.event_id
 ), spent AS (
     -- Null where a touchpoint has no cost in force, or not all have it in one currency.
@@ -35,18 +78,10 @@ WITH costs AS (
     GROUP BY channel
 ), talks AS (
     SELECT channel, count(*) AS conversations
-    FROM conversations
-    WHERE started_at >= %(from)s AND started_at < %(to)s
-        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+    FROM {talked}
     GROUP BY channel
 ), measured AS MATERIALIZED (
-    SELECT metric, channel, customer_id, topic, started_at, ended_at,
-        coalesce(ended_at <= %(as_of)s, false) AS ended,
-        extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds
-    FROM intervals
-    WHERE metric IN ('first_response', 'resolution')
-        AND started_at >= %(from)s AND started_at < %(to)s
-        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+    {measured}
 ), waits AS (
     SELECT metric, channel,
         count(*) FILTER (WHERE ended) AS answered,
@@ -59,9 +94,8 @@ WITH costs AS (
     SELECT channel, seconds, ended FROM measured WHERE metric = 'first_response'
 ), {kaplan_meier}, strata_named AS MATERIALIZED (
     SELECT channel, ARRAY[topic, tier] AS about, seconds, ended
-    FROM measured
-    LEFT JOIN customer_tiers AS t ON t.customer_id = measured.customer_id
-        AND t.valid_from <= started_at AND t.valid_to > started_at
+    FROM measured AS m
+    {tiered}
     WHERE metric = 'first_response'
 ), mix AS MATERIALIZED (
     SELECT about, row_number() OVER (ORDER BY about) AS stratum,
@@ -97,14 +131,7 @@ WITH costs AS (
 ), helped_at_once AS (
     SELECT channel, count(*) AS helped
     FROM measured AS m
-    WHERE metric = 'resolution' AND ended AND NOT EXISTS (
-        SELECT FROM touchpoints AS t
-        WHERE t.customer_id = m.customer_id AND coalesce(t.topic, '') = coalesce(m.topic, '')
-            AND t.direction = 'inbound'
-            AND t.occurred_at > m.started_at AND t.occurred_at <= m.ended_at + interval '7 days'
-            AND t.occurred_at <= %(as_of)s
-            AND t.visible_from <= %(as_of)s AND t.visible_to > %(as_of)s
-    )
+    WHERE metric = 'resolution' AND {helped}
     GROUP BY channel
 ), promised AS (
     SELECT channel, count(*) AS promises_due,
@@ -118,15 +145,11 @@ WITH costs AS (
     GROUP BY channel
 ), complained AS (
     SELECT channel, count(*) AS complaints
-    FROM complaints
-    WHERE raised_at >= %(from)s AND raised_at < %(to)s
-        AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+    FROM {complained}
     GROUP BY channel
 ), thought AS (
     SELECT channel, count(*) AS feedback_n, avg(score) AS feedback_mean
-    FROM feedback
-    WHERE occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_of)s
-        AND channel IS NOT NULL
+    FROM {thought}
     GROUP BY channel
 ), named AS (
     SELECT channel FROM contacts
@@ -182,3 +205,75 @@ LEFT JOIN promised USING (channel)
 LEFT JOIN complained USING (channel)
 LEFT JOIN thought USING (channel)
 ORDER BY channel
+
+-- name: behind_channels
+WITH costs AS (
+    {costs}
+), touched AS (
+    SELECT t.*, c.event_id AS costed_by, c.currency,
+        coalesce(cost_per_contact, 0)::float8
+            + coalesce(handling_seconds / greatest(concurrency, 1), 0) / 60
+                * coalesce(cost_per_minute, 0)::float8 AS cost
+    FROM {touched}
+), measured AS (
+    {measured}
+)
+SELECT 'touchpoint' AS kind, event_id::text AS key,
+    ARRAY[CASE direction WHEN 'inbound' THEN 'touchpoints_in' ELSE 'touchpoints_out' END,
+        'customers', 'cost', 'cost_per_resolved', 'complaints_per_1000']
+    || CASE WHEN outcome = 'abandoned' THEN ARRAY['abandoned'] ELSE '{}' END AS figures,
+    outcome AS state, occurred_at AS started_at, NULL::timestamptz AS ended_at,
+    handling_seconds AS seconds, CASE WHEN costed_by IS NOT NULL THEN cost END AS value,
+    customer_id, touchpoint_id AS id, channel, topic, NULL AS tier,
+    jsonb_build_object('direction', direction, 'concurrency', concurrency, 'currency', currency)
+        AS details,
+    ARRAY[event_id, costed_by] AS events
+FROM touched
+UNION ALL
+SELECT 'conversation', opened_by::text, ARRAY['conversations'], NULL, started_at, NULL, NULL, NULL,
+    customer_id, conversation_id, channel, topic, NULL, '{}', ARRAY[opened_by]
+FROM {talked}
+UNION ALL
+SELECT 'interval', 'first_response ' || started_by,
+    CASE WHEN ended
+        THEN ARRAY['answered', 'first_response_median_seconds', 'first_response_p90_seconds']
+        ELSE ARRAY['waiting'] END
+    || ARRAY['first_response_km_median_seconds', 'first_response_km_median_seconds_low',
+        'first_response_km_median_seconds_high', 'adjusted_first_response_median_seconds',
+        'comparable', 'reversed_by_adjustment'],
+    CASE WHEN ended THEN 'answered' ELSE 'waiting' END,
+    started_at, CASE WHEN ended THEN ended_at END, seconds, NULL,
+    m.customer_id, conversation_id, channel, topic, tier, jsonb_build_object('metric', metric),
+    ARRAY[started_by, CASE WHEN ended THEN ended_by END, held.event_id]
+FROM measured AS m
+{tiered}
+WHERE metric = 'first_response'
+UNION ALL
+SELECT 'interval', 'resolution ' || started_by,
+    ARRAY['first_contact_resolution']
+    || CASE WHEN ended THEN ARRAY['resolution_median_seconds', 'cost_per_resolved'] ELSE '{}' END,
+    CASE WHEN {helped} THEN 'resolved_at_once' WHEN ended THEN 'resolved' ELSE 'waiting' END,
+    started_at, CASE WHEN ended THEN ended_at END, seconds, NULL,
+    customer_id, conversation_id, channel, topic, NULL, jsonb_build_object('metric', metric),
+    ARRAY[started_by, CASE WHEN ended THEN ended_by END]
+FROM measured AS m
+WHERE metric = 'resolution'
+UNION ALL
+SELECT 'promise', promise_id,
+    ARRAY['promises_due', verdict]
+    || CASE WHEN verdict IN ('kept', 'kept_late', 'broken', 'overdue')
+        THEN ARRAY['keep_rate'] ELSE '{}' END,
+    verdict, made_at, settled_at, NULL, NULL, customer_id, promise_id, channel, topic, NULL,
+    jsonb_build_object('due_at', due_at), ARRAY[made_by, due_by, settled_by]
+FROM ({judged}) AS judged
+UNION ALL
+SELECT 'complaint', complaint_id, ARRAY['complaints_per_1000'], NULL, raised_at, NULL, NULL, NULL,
+    customer_id, complaint_id, channel, topic, NULL, jsonb_build_object('severity', severity),
+    ARRAY[raised_by]
+FROM {complained}
+UNION ALL
+SELECT 'feedback', event_id::text,
+    ARRAY['feedback_n'] || CASE WHEN score IS NOT NULL THEN ARRAY['feedback_mean'] ELSE '{}' END,
+    instrument, occurred_at, NULL, NULL, score, customer_id, feedback_id, channel, topic, NULL, '{}',
+    ARRAY[event_id]
+FROM {thought}

@@ -1,9 +1,10 @@
 """Answers how long customers waited, and who is waiting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
@@ -11,10 +12,12 @@ from projections import grouping
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
 from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
 from projections.conversations.targets import targets
+from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
 from projections.survival import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_READ_MODELS = ("conversations", "policies", "customers")
 
 # An answered wait belongs to who answered it, one still open to who was asked.
 _DIMENSIONS: Dimensions = {
@@ -68,20 +71,61 @@ def response_times(
     """
     _check_metric(metric)
     grouping.check(by, _DIMENSIONS)
-    parameters = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
+    asked = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
+    statement, parameters = _with_targets(cursor, _response_times(tuple(by)), asked)
+    return answer(cursor, _READ_MODELS, as_of, fetch(cursor, statement, parameters))
+
+
+def behind_response_times(
+    cursor: PgCursor, wanted: Behind, *, metric: str = FIRST_RESPONSE
+) -> Answer:
+    """The waits behind rows of `response_times`, as `projections.explaining.explain` lists them.
+
+    Raises UnknownMetric.
+    """
+    _check_metric(metric)
+    asked = {"metric": metric, "channel": wanted.group.get("channel"), **wanted.parameters()}
+    things, parameters = _with_targets(cursor, _BEHIND_RESPONSE_TIMES, asked)
+    return explain(cursor, things, wanted, _READ_MODELS, groups=GROUPS, parameters=parameters)
+
+
+def _with_targets(
+    cursor: PgCursor, statement: str, parameters: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """A statement about judged waits, and its parameters, with what had been agreed by then."""
     cursor.execute(_SQL["first_wait"], parameters)
     (first,) = cursor.fetchone() or (None,)
-    calendars, agreed = targets(cursor, metric, since=first or as_of, as_of=as_of)
-    statement = _response_times(tuple(by)).replace("{calendars}", calendars)
-    rows = fetch(cursor, statement, parameters | agreed)
-    return answer(cursor, ["conversations", "policies", "customers"], as_of, rows)
+    as_of = parameters["as_of"]
+    calendars, agreed = targets(cursor, parameters["metric"], since=first or as_of, as_of=as_of)
+    return statement.replace("{calendars}", calendars), {**parameters, **agreed}
 
 
 @cache
 def _response_times(by: tuple[str, ...]) -> str:
     survival = kaplan_meier(grouping.columns(by, _DIMENSIONS), measured="waits")
-    statement = _SQL["response_times"].replace("{kaplan_meier}", survival)
+    statement = (
+        _SQL["response_times"]
+        .replace("{judged_waits}", _SQL["judged_waits"])
+        .replace("{kaplan_meier}", survival)
+    )
     return grouping.filled(statement, by, _DIMENSIONS)
+
+
+GROUPS = tuple(grouping.columns(DIMENSIONS, _DIMENSIONS))
+"""The columns that name a group of response times."""
+
+_BEHIND_RESPONSE_TIMES = grouping.filled(
+    _SQL["behind_response_times"].replace(
+        "{judged_waits}",
+        _SQL["judged_waits"].replace(
+            "{dimensions}",
+            "{dimensions}, customer_id, conversation_id, started_by, started_at, tiered_by,"
+            " ended_at, ended_by",
+        ),
+    ),
+    DIMENSIONS,
+    _DIMENSIONS,
+)
 
 
 def waiting(

@@ -1,11 +1,14 @@
--- name: response_times
-WITH levels AS (
+-- name: judged_waits
+-- Common table expressions; the last is `judged`: every wait that began in the window, as it stood at as_of.
+levels AS (
     SELECT *
     FROM unnest(
         %(weights)s::integer[], %(channels)s::text[], %(topics)s::text[], %(tiers)s::text[],
         %(valid_from)s::float8[], %(valid_to)s::float8[],
-        %(targets)s::float8[], %(clocks)s::text[], %(calendars)s::text[]
-    ) AS level (weight, channel, topic, tier, valid_from, valid_to, target_seconds, clock, calendar_id)
+        %(targets)s::float8[], %(clocks)s::text[], %(calendars)s::text[], %(level_ids)s::uuid[]
+    ) AS level (
+        weight, channel, topic, tier, valid_from, valid_to, target_seconds, clock, calendar_id, event_id
+    )
 ), hours AS (
     SELECT *
     FROM (VALUES {calendars}) AS worked_out (calendar_id, known_from, opens, closes, worked)
@@ -18,15 +21,15 @@ WITH levels AS (
         ARRAY[channel, topic, tier, width_bucket(
             extract(epoch FROM started_at)::float8, %(changes)s::float8[])::text] AS about
     FROM intervals
-    LEFT JOIN (SELECT customer_id, valid_from, valid_to, tier FROM customer_tiers) AS held
-        ON held.customer_id = intervals.customer_id
-        AND held.valid_from <= started_at AND held.valid_to > started_at
+    LEFT JOIN (
+        SELECT customer_id AS tiered, event_id AS tiered_by, valid_from, valid_to, tier FROM customer_tiers
+    ) AS held ON tiered = customer_id AND held.valid_from <= started_at AND held.valid_to > started_at
     WHERE metric = %(metric)s
         AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
         AND started_at >= %(from)s AND started_at < %(to)s
         AND channel = coalesce(%(channel)s, channel)
 ), agreed AS (
-    SELECT about, level.target_seconds, level.clock, level.calendar_id
+    SELECT about, level.target_seconds, level.clock, level.calendar_id, level.event_id AS agreed_by
     FROM (SELECT about, min(started) AS started FROM begun GROUP BY about) AS different
     CROSS JOIN LATERAL (
         SELECT *
@@ -38,7 +41,7 @@ WITH levels AS (
         LIMIT 1
     ) AS level
 ), waits AS MATERIALIZED (
-    SELECT begun.*, clock, target_seconds,
+    SELECT begun.*, clock, target_seconds, agreed_by, calendar_id,
         CASE WHEN started >= known_from THEN
             -- Business seconds since the calendar begins, at the end less at the beginning.
             CASE width_bucket(started + seconds, opens) WHEN 0 THEN 0 ELSE
@@ -62,7 +65,10 @@ WITH levels AS (
                 <= target_seconds THEN true
         END AS within_target
     FROM waits
-), figures AS (
+)
+
+-- name: response_times
+WITH {judged_waits}, figures AS (
     SELECT {names},
         count(*) FILTER (WHERE ended) AS answered,
         count(*) FILTER (WHERE NOT ended) AS waiting,
@@ -86,6 +92,33 @@ FROM figures
 -- Arrays are equal where both have a null, so that groups whose name is not known find each other.
 LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
 ORDER BY {shown}
+
+-- name: behind_response_times
+WITH {judged_waits}, known_calendars AS (
+    SELECT calendar_id, array_agg(event_id) AS published_by
+    FROM calendars
+    WHERE published_at <= %(as_of)s
+    GROUP BY calendar_id
+)
+SELECT 'interval' AS kind, started_by::text AS key,
+    CASE WHEN ended THEN ARRAY['answered', 'median_seconds', 'p90_seconds', 'p99_seconds']
+        ELSE ARRAY['waiting'] END
+    || ARRAY['km_median_seconds', 'km_median_seconds_low', 'km_median_seconds_high']
+    || CASE WHEN ended AND business_seconds IS NOT NULL
+        THEN ARRAY['business_median_seconds', 'business_p90_seconds', 'business_p99_seconds']
+        ELSE '{}' END
+    || CASE WHEN within_target IS NOT NULL THEN ARRAY['judged', 'within_target'] ELSE '{}' END
+        AS figures,
+    CASE WHEN ended THEN 'answered' ELSE 'waiting' END AS state,
+    started_at, CASE WHEN ended THEN ended_at END AS ended_at, seconds, NULL::float8 AS value,
+    customer_id, conversation_id AS id,
+    {names},
+    jsonb_build_object('metric', %(metric)s::text, 'business_seconds', business_seconds,
+        'target_seconds', target_seconds, 'clock', clock, 'within_target', within_target) AS details,
+    ARRAY[started_by, CASE WHEN ended THEN ended_by END, tiered_by, agreed_by]
+    || CASE WHEN clock = 'business' THEN published_by END AS events
+FROM judged
+LEFT JOIN known_calendars USING (calendar_id)
 
 -- name: waiting
 SELECT conversation_id, customer_id, channel, topic, team, department, started_at,

@@ -36,6 +36,7 @@ def targets(
         "targets": [level.target_seconds for level in levels],
         "clocks": [level.clock for level in levels],
         "calendars": [level.calendar_id for level in levels],
+        "level_ids": [level.event_id for level in levels],
         "changes": sorted({level.valid_from.timestamp() for level in levels} | set(ends)),
     }
     rows = [_NO_CALENDAR]

@@ -11,6 +11,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections import grouping
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
+from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
 from projections.promises.fold import PromiseFact, counting
 from projections.survival import kaplan_meier
@@ -184,3 +185,21 @@ def _quality(by: tuple[str, ...]) -> str:
         .replace("{held}", _SQL["held"] if "tier" in by else "")
     )
     return grouping.filled(statement, by, _DIMENSIONS)
+
+
+GROUPS = tuple(grouping.columns(DIMENSIONS, _DIMENSIONS))
+"""The columns that name a group of promises."""
+
+_BEHIND_QUALITY = grouping.filled(
+    _SQL["behind_quality"]
+    .replace("{judged}", JUDGED)
+    .replace("{late_seconds}", _SQL["late_seconds"])
+    .replace("{held}", _SQL["held"]),
+    DIMENSIONS,
+    _DIMENSIONS,
+)
+
+
+def behind_promise_quality(cursor: PgCursor, wanted: Behind) -> Answer:
+    """The promises behind rows of `promise_quality`, as `projections.explaining.explain` does."""
+    return explain(cursor, _BEHIND_QUALITY, wanted, ["promises", "customers"], groups=GROUPS)

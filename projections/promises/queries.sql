@@ -111,9 +111,30 @@ LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
 ORDER BY {shown}
 
 -- name: held
-LEFT JOIN (SELECT customer_id, valid_from, valid_to, tier FROM customer_tiers) AS held
+LEFT JOIN (
+    SELECT customer_id, event_id AS tiered_by, valid_from, valid_to, tier FROM customer_tiers
+) AS held
     ON held.customer_id = promise.customer_id
     AND held.valid_from <= made_at AND held.valid_to > made_at
 
 -- name: whose
 SELECT customer_id FROM promises WHERE promise_id = %(promise_id)s LIMIT 1
+
+-- name: behind_quality
+SELECT 'promise' AS kind, promise_id AS key,
+    ARRAY['promises_due', 'weighed', verdict]
+    || CASE WHEN verdict IN ('kept', 'kept_late', 'broken', 'overdue') THEN ARRAY['keep_rate'] ELSE '{}' END
+    || CASE WHEN verdict IN ('kept', 'kept_late', 'broken') THEN ARRAY['settled_keep_rate'] ELSE '{}' END
+    || CASE WHEN verdict = 'kept_late' THEN ARRAY['late_median_seconds'] ELSE '{}' END
+    || CASE WHEN verdict IN ('kept_late', 'overdue') THEN ARRAY['late_km_median_seconds',
+        'late_km_median_seconds_low', 'late_km_median_seconds_high'] ELSE '{}' END
+    || CASE WHEN due_by <> made_by THEN ARRAY['due_moved'] ELSE '{}' END
+    || CASE WHEN below_standard THEN ARRAY['below_standard'] ELSE '{}' END
+    || CASE WHEN below_competitor THEN ARRAY['below_competitor'] ELSE '{}' END
+    || CASE WHEN delivered_otherwise THEN ARRAY['delivered_otherwise'] ELSE '{}' END AS figures,
+    verdict AS state, made_at AS started_at, settled_at AS ended_at, {late_seconds} AS seconds,
+    NULL::float8 AS value, promise.customer_id, promise_id AS id, {dimensions},
+    jsonb_build_object('due_at', due_at, 'sides_weighed', sides_weighed) AS details,
+    ARRAY[made_by, due_by, settled_by, tiered_by] AS events
+FROM ({judged}) AS promise
+{held}

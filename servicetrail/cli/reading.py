@@ -18,8 +18,9 @@ from ledger.datastore import PgCursor
 from projections.answers import Answer, WrongParameter, snapshot
 from questions.answers import plain
 from questions.asking import reading
+from questions.explaining import linked
 from questions.parameters import Opposite, Paging, Window, identifier
-from questions.question import Question
+from questions.question import Question, columns
 from questions.registry import QUESTIONS
 from servicetrail.cli import options
 from servicetrail.cli.catching_up import caught_up
@@ -54,7 +55,7 @@ def _answering(questions: Sequence[Question[Any]]) -> Callable[..., None]:
         question = first if subject is None or single is None else single
         form = options.form_of(json, csv)
         told = answered(question, subject, _given(fields, given))
-        show(told, form, question.tables, question.row.model_fields)
+        show(told, form, question.tables, columns(question.row))
 
     parameters = [
         *([_argument(single, len(questions) > 1)] if single else []),
@@ -85,7 +86,7 @@ def answered(
     with open_system(read_settings()) as system:
         caught_up(system)
         with told_as_option(), reading(system.reads, question, asked, *about) as cursor:
-            told = plain(question.ask(cursor, *about, asked))
+            told = plain(linked(question, asked, question.ask(cursor, *about, asked)))
     if question.thing is not None and not told["rows"]:
         raise Fail(
             f"there is no {question.thing} {subject} as of {told['as_of']}; "

@@ -175,7 +175,8 @@ def test_promises_are_judged_at_any_instant(api: Api) -> None:
 def test_a_complaint_tells_its_steps_without_what_was_said(api: Api) -> None:
     (listed,) = rows(api.client.get("/complaints", params={"open": "false"}))
     assert listed["closed_at"] == "2026-03-09T10:00:00Z"
-    (told,) = rows(api.client.get(f"/complaints/{quote('K/1', safe='')}"))
+    as_of = {"as_of": "2026-04-01"}
+    (told,) = rows(api.client.get(f"/complaints/{quote('K/1', safe='')}", params=as_of))
     assert [step["type"] for step in told["steps"]] == [
         "complaint.raised.v1",
         "complaint.apologized.v1",
@@ -183,7 +184,34 @@ def test_a_complaint_tells_its_steps_without_what_was_said(api: Api) -> None:
     ]
     assert "rude" not in str(told)
     assert "Ada" not in str(told)
-    assert told == rows(api.client.get("/complaints/K/1"))[0]
+    assert told == rows(api.client.get("/complaints/K/1", params=as_of))[0]
+
+
+def test_every_row_opens_to_the_events_that_made_it(api: Api) -> None:
+    (mail, phone) = rows(api.client.get("/channels", params={"as_of": "2026-04-01"}))
+    answered = rows(api.client.get(mail["explain"] + "&figure=answered"))
+    assert [(each["kind"], each["seconds"]) for each in answered] == [("interval", 7200)]
+    assert [event["position"] for event in answered[0]["events"]] == [1, 2]
+    late = rows(api.client.get(phone["explain"] + "&figure=kept_late"))
+    assert [(each["id"], each["state"]) for each in late] == [("P-2", "kept_late")]
+    assert [event["position"] for event in late[0]["events"]] == [5, 7]
+    text = api.client.get(mail["explain"], headers={"Accept": "text/csv"}).text
+    assert text.startswith("kind,figures,")
+    for path in ("/promises", "/complaints", "/customers/C-1/timeline"):
+        for row in rows(api.client.get(path)):
+            assert rows(api.client.get(row["explain"]))
+
+
+def test_one_event_with_what_stands_around_it(api: Api) -> None:
+    (kept,) = rows(api.client.get("/events/by-position/6"))
+    assert (kept["type"], kept["stream"], kept["version"]) == ("promise.kept.v1", "promise:P-1", 2)
+    around = {each["relation"]: each["position"] for each in kept["neighbours"]}
+    assert around == {"previous_in_stream": 4, "previous_of_customer": 4}
+    (first,) = rows(api.client.get("/events/by-position/1"))
+    assert "Lovelace" not in str(first)
+    missing = api.client.get("/events/by-position/99")
+    assert missing.status_code == 404
+    assert missing.json()["type"] == "urn:servicetrail:problem:no-such-event"
 
 
 def test_a_complaint_that_is_not_there(api: Api) -> None:
@@ -259,6 +287,11 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(api: Api, as_of: str) 
         ("/response-times?by=weather", "by"),
         ("/response-times?by=channel&by=channel", "by"),
         ("/complaints?open=maybe", "open"),
+        ("/explain?question=weather", "question"),
+        ("/explain?question=channels&figure=judged", "figure"),
+        ("/explain?question=channels&team=north", "team"),
+        ("/explain", "question"),
+        ("/events/by-position/first", "position"),
     ],
 )
 def test_a_parameter_at_fault_is_named_and_what_is_expected_said(
@@ -312,6 +345,8 @@ ASKED = {
     "/promises/{promise_id:path}": ["/promises/P-1"],
     "/promise-quality": ["/promise-quality", "/promise-quality?by=tier&by=month"],
     "/complaints/{complaint_id:path}": ["/complaints/K%2F1"],
+    "/events/by-position/{position}": ["/events/by-position/2"],
+    "/explain": ["/explain?question=channels&channel=mail", "/explain?question=response-times"],
     "/complaint-quality": ["/complaint-quality", "/complaint-quality?by=origin&by=severity"],
 }
 """How questions are asked here that cannot be asked by their path alone."""

@@ -1,0 +1,99 @@
+"""The question what one event says, and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ledger.datastore import PgCursor
+from projections.answers import Answer, WrongParameter
+from projections.timeline.event import event_at
+from questions.parameters import AsOf
+from questions.question import Question, RowModel
+from questions.tables import Rows, Table, column, instant, number, words
+
+
+class NoPosition(WrongParameter):
+    """What was given is no position of a ledger."""
+
+    parameter = "position"
+
+
+class Neighbour(RowModel):
+    """An event beside another one."""
+
+    relation: Literal[
+        "previous_in_stream",
+        "next_in_stream",
+        "previous_of_customer",
+        "next_of_customer",
+        "caused_by",
+        "caused",
+        "same_correlation",
+    ]
+    position: int
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+
+
+class EventRow(RowModel):
+    """One event of the ledger."""
+
+    position: int
+    source: str
+    id: str
+    event_id: str
+    type: str
+    occurred_at: datetime
+    time_assumed: bool = Field(description="The channel did not say when it happened")
+    recorded_at: datetime
+    stream: str = Field(description="The thing that it is about")
+    version: int = Field(description="Which event of that thing it is, from 1")
+    customer_id: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    fingerprint: str = Field(description="Of the schema that it was written with")
+    data: dict[str, Any] = Field(description="The event's fields without personal ones")
+    neighbours: list[Neighbour] = Field(description="Causes and correlations of this customer")
+
+
+def _ask(cursor: PgCursor, position: str, asked: AsOf) -> Answer:
+    if not (position.isascii() and position.isdigit() and len(position) < 19):
+        raise NoPosition("must be a position of the ledger, such as 18")
+    return event_at(cursor, int(position), as_of=asked.as_of)
+
+
+def _tables(rows: Rows) -> Iterable[Table]:
+    """What it says, field by field, and what stands around it."""
+    [told] = rows
+    said = {name: value for name, value in told.items() if name not in ("data", "neighbours")}
+    fields = [{"field": name, "value": value} for name, value in (said | told["data"]).items()]
+    yield Table(fields, (column("Field", "field"), words("Value", "value")))
+    yield Table(
+        told["neighbours"],
+        (
+            column("Relation", "relation"),
+            column("Event", "type"),
+            instant("Occurred", "occurred_at"),
+            number("Position", "position"),
+        ),
+        title="Around it",
+    )
+
+
+EVENT = Question(
+    command="event",
+    path="/events/by-position/{position}",
+    summary="One event, with its times, its schema, and the events around it",
+    parameters=AsOf,
+    row=EventRow,
+    ask=_ask,
+    tables=_tables,
+    subject="position",
+    thing="event",
+)
