@@ -84,16 +84,16 @@ class ThingRow(RowModel):
 
 def linked(question: Question[Any], asked: AsOf, answer: Answer) -> Answer:
     """An answer of which each row has the link to what is behind it, as `explain`."""
-    match question.behind:
-        case None:
-            return answer
-        case Explanation() as behind:
-            world = {"question": str(question.command)}
-            world |= _world({*Window.model_fields, *behind.takes}, asked, answer)
-            links = [_link(world, row, behind.groups) for row in answer.rows]
-        case OneThing() as thing:
-            world = _world({*AsOf.model_fields}, asked, answer) if thing.as_of else {}
-            links = [_thing_link(thing, row, urlencode(world)) for row in answer.rows]
+    behind = question.behind
+    if behind is None:
+        return answer
+    if isinstance(behind, OneThing):
+        world = _world({*AsOf.model_fields}, asked, answer) if behind.as_of else {}
+        links = [_thing_link(behind, row, urlencode(world)) for row in answer.rows]
+    else:
+        world = {"question": str(question.command)}
+        world |= _world({*Window.model_fields, *behind.takes}, asked, answer)
+        links = [_link(world, row, behind.groups) for row in answer.rows]
     rows = [row | {"explain": link} for row, link in zip(answer.rows, links, strict=True)]
     return replace(answer, rows=rows)
 
