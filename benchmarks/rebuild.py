@@ -38,6 +38,7 @@ from servicetrail.embedded import EmbeddedPostgres
 LIBRARY_EVENTS = 2_000
 """How many events the library's runner takes, before the rebuild and again after it."""
 
+_INSERTED_AT_ONCE = 500
 _SIZES = {
     "ledger, with indexes": "ledger.%",
     "read models, with indexes": "read.%",
@@ -182,7 +183,9 @@ class _Library:
             )
             for event in ours
         ]
-        self._application.recorder.insert_events(stored)
+        # Of many more at once its pipeline gets stuck: the client sends no more, the server waits.
+        for start in range(0, len(stored), _INSERTED_AT_ONCE):
+            self._application.recorder.insert_events(stored[start : start + _INSERTED_AT_ONCE])
         self._taken += len(ours)
         began = time.perf_counter()
         with ProjectionRunner(
