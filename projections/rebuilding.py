@@ -93,6 +93,8 @@ def build(
         nonlocal loaded
         loaded += events
         on_progress(Done("events", loaded, plan.events))
+        if loaded >= plan.events:
+            on_progress(Done("indexes", loaded, plan.events))
 
     on_progress(Done("events", loaded, plan.events))
     if workers > 1 or apart:
