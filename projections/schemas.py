@@ -26,9 +26,13 @@ def work_in(cursor: PgCursor, schema: str) -> None:
 
 
 def make_tables(cursor: PgCursor, models: Iterable[ReadModel]) -> None:
-    """Make the tables of read models anew, empty, in the schema that is worked in."""
+    """Make the tables of read models anew, empty, in the schema that is worked in.
+
+    Views on tables that were there, as after a restore without rows, go with them: whoever works in
+    the live schema makes them again (`projections.slots.define_views`).
+    """
     for model in models:
-        drop_tables(cursor, model.tables)
+        drop_tables(cursor, model.tables, with_views=True)
         cursor.execute(model.definition)
 
 
@@ -41,11 +45,12 @@ def drop_everything(cursor: PgCursor) -> None:
     drop_tables(cursor, [name for (name,) in cursor.fetchall()])
 
 
-def drop_tables(cursor: PgCursor, tables: Sequence[str]) -> None:
+def drop_tables(cursor: PgCursor, tables: Sequence[str], *, with_views: bool = False) -> None:
     """Drop tables of the schema that is worked in, as far as they are there."""
     if tables:
         cursor.execute(
-            sql.SQL("DROP TABLE IF EXISTS {}").format(
-                sql.SQL(", ").join(map(sql.Identifier, tables))
+            sql.SQL("DROP TABLE IF EXISTS {} {}").format(
+                sql.SQL(", ").join(map(sql.Identifier, tables)),
+                sql.SQL("CASCADE" if with_views else "RESTRICT"),
             )
         )
