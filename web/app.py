@@ -19,9 +19,10 @@ from web import erasing, events, health, problems, reading
 from web import metrics as metrics_route
 from web.access import BearerToken
 from web.committer import GroupCommitter
+from web.finished import Finished
 from web.limits import RequestLimit
-from web.logging import RequestLog
-from web.metrics import RequestMetrics
+from web.logging import log_request
+from web.metrics import HttpMetrics
 
 DESCRIPTION = """\
 Events in, read models out. Every list answer is an object with `position` (computed from events up
@@ -67,13 +68,13 @@ def create_app(
     app.include_router(health.router(reads, working))
     problems.install(app)
     app.add_middleware(RequestLimit, max_bytes=max_request_bytes)
-    app.add_middleware(RequestLog)
+    app.add_middleware(Finished, tell=log_request)
     if access_token is not None:
         app.add_middleware(BearerToken, token=access_token)
         _document_token(app)
     if metrics is not None:
         app.include_router(metrics_route.router(metrics))
-        app.add_middleware(RequestMetrics, registry=metrics)
+        app.add_middleware(Finished, tell=HttpMetrics(metrics).count)
     return app
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Literal, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -48,35 +46,11 @@ class HttpMetrics:
             HTTP_SECONDS.name, HTTP_SECONDS.says, HTTP_SECONDS.labels, registry=registry
         )
 
-
-class RequestMetrics:
-    """Counts and times every request, by the route's pattern: paths and queries name customers."""
-
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
-        self._app = app
-        self._metrics = HttpMetrics(registry)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI call."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-        started = time.monotonic()
-
-        async def seen(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, seen)
-        finally:
-            method = scope["method"] if scope["method"] in METHODS else "(other)"
-            route = getattr(scope.get("route"), "path", "(none)")
-            self._metrics.requests.labels(method, route, str(status)).inc()
-            self._metrics.seconds.labels(method, route).observe(time.monotonic() - started)
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count and time a finished request."""
+        known = method if method in METHODS else "(other)"
+        self.requests.labels(known, route, str(status)).inc()
+        self.seconds.labels(known, route).observe(seconds)
 
 
 def router(registry: CollectorRegistry) -> APIRouter:
