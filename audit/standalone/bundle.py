@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import json
 import multiprocessing
 import os
 import struct
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from functools import lru_cache
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from audit.standalone.proofs import (
     Checkpoint,
@@ -52,37 +53,31 @@ class Verdict(NamedTuple):
     not_proven: List[str]
 
 
-def event_of_line(line: bytes) -> Event:
-    """An event of the file of events. Raises Wrong."""
-    try:
-        row = json.loads(line)
-        customer, correlation = row["customer_id"], row["correlation_id"]
-        causation, personal = row["causation_id"], row["personal"]
-        recorded_at = microseconds(instant(row["recorded_at"]))
-        leaf = leaf_hash(
-            row["position"],
-            row["originator_version"],
-            microseconds(instant(row["occurred_at"])),
-            recorded_at,
-            bytes.fromhex(row["event_id"]),
-            row["shard"],
-            row["time_assumed"],
-            row["originator_id"].encode(),
-            row["type"].encode(),
-            row["source"].encode(),
-            row["id"].encode(),
-            bytes.fromhex(row["fingerprint"]),
-            base64.b64decode(row["facts"], validate=True),
-            None if customer is None else customer.encode(),
-            None if correlation is None else correlation.encode(),
-            None if causation is None else causation.encode(),
-            row["sequence"],
-            None if personal is None else base64.b64decode(personal, validate=True),
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise Wrong(f"an event cannot be read: {type(error).__name__} {error}") from None
-    except struct.error as error:
-        raise Wrong(f"an event has a value that is too large: {error}") from None
+def event_of(row: Dict[str, Any]) -> Event:
+    """An event of the file of events. Raises ValueError and its like for what is none."""
+    customer, correlation = row["customer_id"], row["correlation_id"]
+    causation, personal = row["causation_id"], row["personal"]
+    recorded_at = _microseconds(row["recorded_at"])
+    leaf = leaf_hash(
+        row["position"],
+        row["originator_version"],
+        _microseconds(row["occurred_at"]),
+        recorded_at,
+        bytes.fromhex(row["event_id"]),
+        row["shard"],
+        row["time_assumed"],
+        row["originator_id"].encode(),
+        row["type"].encode(),
+        row["source"].encode(),
+        row["id"].encode(),
+        bytes.fromhex(row["fingerprint"]),
+        _decoded(row["facts"]),
+        None if customer is None else customer.encode(),
+        None if correlation is None else correlation.encode(),
+        None if causation is None else causation.encode(),
+        row["sequence"],
+        None if personal is None else _decoded(personal),
+    )
     return Event(
         row["position"],
         leaf,
@@ -94,17 +89,47 @@ def event_of_line(line: bytes) -> Event:
     )
 
 
+@lru_cache(maxsize=100_000)
+def _microseconds(text: str) -> int:
+    return microseconds(instant(text))
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes of base64 as it is written in one way, without anything in between."""
+    value = binascii.a2b_base64(text)
+    if len(text) != (len(value) + 2) // 3 * 4:
+        raise ValueError("what should be base64 is none")
+    return value
+
+
 def events_of(lines: bytes) -> List[Event]:
     """The events of a file, or of some whole lines of it. Raises Wrong."""
-    return [event_of_line(line) for line in lines.split(b"\n") if line]
+    try:
+        several = lines.rstrip(b"\n").split(b"\n") if lines else []
+        rows = json.loads(b"[" + b",".join(several) + b"]")
+        if len(rows) != len(several):
+            raise ValueError("there is not one event in each line")
+        return [event_of(row) for row in rows]
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise Wrong(f"an event cannot be read: {type(error).__name__} {error}") from None
+    except struct.error as error:
+        raise Wrong(f"an event has a value that is too large: {error}") from None
+
+
+def _columns_of(lines: bytes) -> List[Tuple[Any, ...]]:
+    """The events by their columns: in that form they travel fast from one process to another."""
+    return list(zip(*events_of(lines)))  # noqa: B905 - no strict= in Python 3.9
 
 
 def _events(data: bytes) -> List[Event]:
-    """The same; a large file by as many processes as there are processors."""
+    """The events of a file; of a large one by as many processes as there are processors."""
     if len(data) < _PARALLEL_FROM_BYTES or "fork" not in multiprocessing.get_all_start_methods():
-        return events_of(data)
+        return [event for part in _chunks(data) for event in events_of(part)]
+    events: List[Event] = []
     with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
-        return [event for part in pool.imap(events_of, _chunks(data)) for event in part]
+        for columns in pool.imap(_columns_of, _chunks(data)):
+            events += map(Event._make, zip(*columns))  # noqa: B905
+    return events
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:
@@ -128,6 +153,7 @@ def check(
     `keys` are public keys of the ledger that came another way, `witnesses` those of witnesses,
     `checkpoints` signed checkpoints that came another way. Raises Wrong.
     """
+    read = lru_cache(maxsize=None)(read)
     manifest = _manifest(read, names)
     about = manifest["about"]
     proof = _json(read("proof.json"), "proof.json")

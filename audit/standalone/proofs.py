@@ -10,7 +10,7 @@ import hashlib
 import re
 import struct
 from datetime import datetime, timedelta, timezone
-from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from audit.standalone.ed25519 import ed25519_verify
 
@@ -18,6 +18,7 @@ EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _FIXED = struct.Struct(">Biqiqiqiqi16sihi?")
 _NULL = b"\xff\xff\xff\xff"
+_BIGINT = struct.Struct(">iq")
 
 
 class Wrong(Exception):
@@ -34,25 +35,33 @@ def leaf_hash(
     causation_id: bytes | None, sequence: int | None, personal: bytes | None,
 ) -> bytes:  # fmt: skip
     """The hash of the leaf of one row; instants are microseconds since 2000, text is UTF-8."""
-    parts = [
-        b"\0",
-        _FIXED.pack(
-            1, 8, position, 8, version, 8, occurred_at, 8, recorded_at, 16, event_id, 2, shard,
-            1, time_assumed,
-        ),
-    ]  # fmt: skip
-    for value in (originator_id, type_, source, id_, fingerprint, facts, customer_id,
-                  correlation_id, causation_id):  # fmt: skip
-        if value is None:
-            parts.append(_NULL)
-        else:
-            parts.append(len(value).to_bytes(4, "big"))
-            parts.append(value)
-    parts.append(
-        _NULL if sequence is None else b"\0\0\0\x08" + sequence.to_bytes(8, "big", signed=True)
-    )
-    parts.append(_NULL if personal is None else len(personal).to_bytes(4, "big") + personal)
-    return hashlib.sha256(b"".join(parts)).digest()
+    fixed = _FIXED.pack(
+        1, 8, position, 8, version, 8, occurred_at, 8, recorded_at, 16, event_id, 2, shard,
+        1, time_assumed,
+    )  # fmt: skip
+    leaf = (
+        b"\0", fixed,
+        _SIZES[len(originator_id)], originator_id, _SIZES[len(type_)], type_,
+        _SIZES[len(source)], source, _SIZES[len(id_)], id_,
+        _SIZES[len(fingerprint)], fingerprint, _SIZES[len(facts)], facts,
+        _NULL if customer_id is None else _SIZES[len(customer_id)] + customer_id,
+        _NULL if correlation_id is None else _SIZES[len(correlation_id)] + correlation_id,
+        _NULL if causation_id is None else _SIZES[len(causation_id)] + causation_id,
+        _NULL if sequence is None else _BIGINT.pack(8, sequence),
+        _NULL if personal is None else _SIZES[len(personal)] + personal,
+    )  # fmt: skip
+    return hashlib.sha256(b"".join(leaf)).digest()
+
+
+class _Sizes(Dict[int, bytes]):
+    """Lengths in four bytes; each is made once."""
+
+    def __missing__(self, size: int) -> bytes:
+        self[size] = size.to_bytes(4, "big")
+        return self[size]
+
+
+_SIZES = _Sizes()
 
 
 def microseconds(instant: datetime) -> int:
