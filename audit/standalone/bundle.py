@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import struct
 from functools import lru_cache
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from operator import ge, gt
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from audit.standalone.proofs import (
     Checkpoint,
@@ -34,16 +35,66 @@ _PARALLEL_FROM_BYTES = 8_000_000
 _CHUNK_BYTES = 1_000_000
 
 
-class Event(NamedTuple):
-    """What is needed of an event besides its hash."""
+class Events:
+    """What is needed of events besides their contents, column by column.
 
-    position: int
-    leaf: bytes
-    subject: str
-    thing: str
-    version: int
-    recorded_at: int
-    schema: str
+    `subjects`, `things` and `schemas` are all that there are, whichever event has them.
+    """
+
+    def __init__(self) -> None:
+        self.positions: List[int] = []
+        self.leaves: List[bytes] = []
+        self.versions: List[int] = []
+        self.recorded_at: List[int] = []
+        self.subjects: Set[str] = set()
+        self.things: Set[str] = set()
+        self.schemas: Set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def add(self, row: Dict[str, Any]) -> None:
+        """One more. Raises ValueError and its like for what is none."""
+        customer, correlation = row["customer_id"], row["correlation_id"]
+        causation, personal = row["causation_id"], row["personal"]
+        recorded_at = _microseconds(row["recorded_at"])
+        leaf = leaf_hash(
+            row["position"],
+            row["originator_version"],
+            _microseconds(row["occurred_at"]),
+            recorded_at,
+            bytes.fromhex(row["event_id"]),
+            row["shard"],
+            row["time_assumed"],
+            row["originator_id"].encode(),
+            row["type"].encode(),
+            row["source"].encode(),
+            row["id"].encode(),
+            bytes.fromhex(row["fingerprint"]),
+            _decoded(row["facts"]),
+            None if customer is None else customer.encode(),
+            None if correlation is None else correlation.encode(),
+            None if causation is None else causation.encode(),
+            row["sequence"],
+            None if personal is None else _decoded(personal),
+        )
+        self.positions.append(row["position"])
+        self.leaves.append(leaf)
+        self.versions.append(row["originator_version"])
+        self.recorded_at.append(recorded_at)
+        self.subjects.add("policies" if customer is None else f"customer:{customer}")
+        self.things.add(row["originator_id"])
+        self.schemas.add(row["fingerprint"])
+
+    def extend(self, others: Events) -> None:
+        """Several more."""
+        self.positions += others.positions
+        self.leaves += others.leaves
+        self.versions += others.versions
+        self.recorded_at += others.recorded_at
+        self.subjects |= others.subjects
+        self.things |= others.things
+        self.schemas |= others.schemas
 
 
 class Verdict(NamedTuple):
@@ -51,42 +102,6 @@ class Verdict(NamedTuple):
 
     proven: List[str]
     not_proven: List[str]
-
-
-def event_of(row: Dict[str, Any]) -> Event:
-    """An event of the file of events. Raises ValueError and its like for what is none."""
-    customer, correlation = row["customer_id"], row["correlation_id"]
-    causation, personal = row["causation_id"], row["personal"]
-    recorded_at = _microseconds(row["recorded_at"])
-    leaf = leaf_hash(
-        row["position"],
-        row["originator_version"],
-        _microseconds(row["occurred_at"]),
-        recorded_at,
-        bytes.fromhex(row["event_id"]),
-        row["shard"],
-        row["time_assumed"],
-        row["originator_id"].encode(),
-        row["type"].encode(),
-        row["source"].encode(),
-        row["id"].encode(),
-        bytes.fromhex(row["fingerprint"]),
-        _decoded(row["facts"]),
-        None if customer is None else customer.encode(),
-        None if correlation is None else correlation.encode(),
-        None if causation is None else causation.encode(),
-        row["sequence"],
-        None if personal is None else _decoded(personal),
-    )
-    return Event(
-        row["position"],
-        leaf,
-        "policies" if customer is None else f"customer:{customer}",
-        row["originator_id"],
-        row["originator_version"],
-        recorded_at,
-        row["fingerprint"],
-    )
 
 
 @lru_cache(maxsize=100_000)
@@ -102,33 +117,33 @@ def _decoded(text: str) -> bytes:
     return value
 
 
-def events_of(lines: bytes) -> List[Event]:
-    """The events of a file, or of some whole lines of it. Raises Wrong."""
+def events_of(lines: bytes) -> Events:
+    """The events of some whole lines of the file. Raises Wrong."""
     try:
-        several = lines.rstrip(b"\n").split(b"\n") if lines else []
+        several = lines.rstrip(b"\n").split(b"\n")
         rows = json.loads(b"[" + b",".join(several) + b"]")
         if len(rows) != len(several):
             raise ValueError("there is not one event in each line")
-        return [event_of(row) for row in rows]
+        events = Events()
+        for row in rows:
+            events.add(row)
+        return events
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise Wrong(f"an event cannot be read: {type(error).__name__} {error}") from None
     except struct.error as error:
         raise Wrong(f"an event has a value that is too large: {error}") from None
 
 
-def _columns_of(lines: bytes) -> List[Tuple[Any, ...]]:
-    """The events by their columns: in that form they travel fast from one process to another."""
-    return list(zip(*events_of(lines)))  # noqa: B905 - no strict= in Python 3.9
-
-
-def _events(data: bytes) -> List[Event]:
-    """The events of a file; of a large one by as many processes as there are processors."""
+def _events(data: bytes) -> Events:
+    """The events of the file; of a large one by as many processes as there are processors."""
+    events = Events()
     if len(data) < _PARALLEL_FROM_BYTES or "fork" not in multiprocessing.get_all_start_methods():
-        return [event for part in _chunks(data) for event in events_of(part)]
-    events: List[Event] = []
+        for part in map(events_of, _chunks(data)):
+            events.extend(part)
+        return events
     with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
-        for columns in pool.imap(_columns_of, _chunks(data)):
-            events += map(Event._make, zip(*columns))  # noqa: B905
+        for part in pool.imap(events_of, _chunks(data)):
+            events.extend(part)
     return events
 
 
@@ -244,12 +259,12 @@ def _check_signature(
 
 
 def _check_inclusion(
-    verdict: Verdict, checkpoint: Checkpoint, proof: Dict[str, Any], events: List[Event]
+    verdict: Verdict, checkpoint: Checkpoint, proof: Dict[str, Any], events: Events
 ) -> None:
     if not events:
         return
     hashes = [hash_bytes(each) for each in proof["inclusion"]]
-    leaves = [(event.position - 1, event.leaf) for event in events]
+    leaves = [(place - 1, leaf) for place, leaf in zip(events.positions, events.leaves)]  # noqa: B905
     if root_of_some(leaves, checkpoint.size, hashes) != checkpoint.root:
         raise Wrong("the events are not those that the checkpoint was signed for: one was changed")
     verdict.proven.append(
@@ -258,22 +273,19 @@ def _check_inclusion(
     )
 
 
-def _check_selection(verdict: Verdict, about: Dict[str, str], events: List[Event]) -> None:
-    for before, event in zip(events, events[1:]):  # noqa: B905, RUF007 - Python 3.9
-        if before.position >= event.position:
-            raise Wrong("the events are not in the order of their positions")
-        if before.recorded_at > event.recorded_at:
-            raise Wrong("the times of recording do not grow with the positions")
+def _check_selection(verdict: Verdict, about: Dict[str, str], events: Events) -> None:
+    if any(map(ge, events.positions, events.positions[1:])):
+        raise Wrong("the events are not in the order of their positions")
+    if any(map(gt, events.recorded_at, events.recorded_at[1:])):
+        raise Wrong("the times of recording do not grow with the positions")
     if "customer" in about:
-        wanted = f"customer:{about['customer']}"
-        strangers = [event.position for event in events if event.subject != wanted]
+        wanted, there = f"customer:{about['customer']}", events.subjects
     else:
-        wanted = _thing(about)
-        strangers = [event.position for event in events if event.thing != wanted]
-        if [event.version for event in events] != list(range(1, len(events) + 1)):
+        wanted, there = _thing(about), events.things
+        if events.versions != list(range(1, len(events) + 1)):
             raise Wrong(f"the events of {wanted} are not numbered from 1 without a gap")
-    if strangers:
-        raise Wrong(f"the event at position {strangers[0]} is not about {wanted}")
+    if there - {wanted}:
+        raise Wrong(f"not all events are about {wanted}: {sorted(there - {wanted})}")
     if "customer" not in about and events:
         verdict.proven.append(f"they are the first {len(events):,} about {wanted}, none left out")
 
@@ -288,10 +300,10 @@ def _check_completeness(
     checkpoint: Checkpoint,
     proof: Dict[str, Any],
     customer: str,
-    events: List[Event],
+    events: Events,
 ) -> None:
     key = hashlib.sha256(f"customer:{customer}".encode()).digest()
-    head = chain(bytes(32), (event.leaf for event in events))
+    head = chain(bytes(32), events.leaves)
     if events:
         found = customer_hash(key, len(events), head)
     elif proof["customer"]["found"] is None:
@@ -321,7 +333,7 @@ def _check_schemas(
     checkpoint: Checkpoint,
     proof: Dict[str, Any],
     read: Callable[[str], bytes],
-    events: List[Event],
+    events: Events,
 ) -> None:
     if not events:
         return
@@ -336,7 +348,7 @@ def _check_schemas(
             each["number"] - 1,
             register_hash(each["number"], at, "schema_defined", each["fingerprint"], digest),
         )
-    missing = {event.schema for event in events} - entries.keys()
+    missing = events.schemas - entries.keys()
     if missing:
         raise Wrong(f"schemas that events are written in are missing: {sorted(missing)}")
     hashes = [hash_bytes(each) for each in proof["register"]]
