@@ -19,14 +19,20 @@ class ChannelRow(ExplainedRow):
     touchpoints_in: int
     touchpoints_out: int
     customers: int
+    handling_minutes: float | None = Field(
+        description="Handling seconds / conversations handled at once, in minutes"
+    )
     conversations: int
     answered: int = Field(description="Conversations that got a first response by a human")
     waiting: int = Field(description="Conversations that wait for it")
     first_response_median_seconds: float | None
     first_response_p90_seconds: float | None
+    first_response_p99_seconds: float | None
     first_response_km_median_seconds: float | None
     first_response_km_median_seconds_low: float | None
     first_response_km_median_seconds_high: float | None
+    answered_any: int = Field(description="Conversations that got one by whomever, bots included")
+    first_response_any_median_seconds: float | None
     resolution_median_seconds: float | None
     promises_due: int
     kept: int
@@ -45,6 +51,12 @@ class ChannelRow(ExplainedRow):
     complaints_per_1000: float | None
     feedback_n: int
     feedback_mean: float | None
+    feedback_share: float | None = Field(
+        description="Mean place of the score on its own scale, from 0 to 1"
+    )
+    feedback_response_rate: float | None = Field(
+        description="Customers with a touchpoint here who gave feedback here, from 0 to 1"
+    )
     adjusted_first_response_median_seconds: float | None
     comparable: bool | None
     reversed_by_adjustment: bool | None

@@ -16,7 +16,7 @@ SELECT metric, channel, customer_id, topic, started_at, ended_at{identified},
     coalesce(ended_at <= %(as_of)s, false) AS ended,
     extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds
 FROM intervals
-WHERE metric IN ('first_response', 'resolution')
+WHERE metric IN ('first_response', 'first_response_any', 'resolution')
     AND started_at >= %(from)s AND started_at < %(to)s
     AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
 
@@ -73,7 +73,8 @@ WITH costs AS (
     GROUP BY per_version.channel
 ), contacts AS (
     SELECT channel, sum(inbound)::bigint AS touchpoints_in, sum(outbound)::bigint AS touchpoints_out,
-        count(DISTINCT customer_id) AS customers, sum(abandoned)::bigint AS abandoned
+        count(DISTINCT customer_id) AS customers, sum(abandoned)::bigint AS abandoned,
+        sum(handling_seconds) / 60 AS handling_minutes
     FROM per_customer
     GROUP BY channel
 ), talks AS (
@@ -86,7 +87,7 @@ WITH costs AS (
     SELECT metric, channel,
         count(*) FILTER (WHERE ended) AS answered,
         count(*) FILTER (WHERE NOT ended) AS waiting,
-        percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY seconds)
+        percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY seconds)
             FILTER (WHERE ended) AS percentiles
     FROM measured
     GROUP BY metric, channel
@@ -148,8 +149,14 @@ WITH costs AS (
     FROM {complained}
     GROUP BY channel
 ), thought AS (
-    SELECT channel, count(*) AS feedback_n, avg(score) AS feedback_mean
+    SELECT channel, count(*) AS feedback_n, avg(score) AS feedback_mean,
+        avg((score - scale_min) / (scale_max - scale_min)) FILTER (WHERE scale_max > scale_min)
+            AS feedback_share
     FROM {thought}
+    GROUP BY channel
+), responded AS (
+    SELECT channel, count(DISTINCT customer_id) AS responding
+    FROM {thought} AND (channel, customer_id) IN (SELECT channel, customer_id FROM per_customer)
     GROUP BY channel
 ), named AS (
     SELECT channel FROM contacts
@@ -163,14 +170,18 @@ SELECT channel,
     coalesce(touchpoints_in, 0) AS touchpoints_in,
     coalesce(touchpoints_out, 0) AS touchpoints_out,
     coalesce(customers, 0) AS customers,
+    handling_minutes,
     coalesce(conversations, 0) AS conversations,
     coalesce(response.answered, 0) AS answered,
     coalesce(response.waiting, 0) AS waiting,
     response.percentiles[1] AS first_response_median_seconds,
     response.percentiles[2] AS first_response_p90_seconds,
+    response.percentiles[3] AS first_response_p99_seconds,
     km.median AS first_response_km_median_seconds,
     km.low AS first_response_km_median_seconds_low,
     km.high AS first_response_km_median_seconds_high,
+    coalesce(response_any.answered, 0) AS answered_any,
+    response_any.percentiles[1] AS first_response_any_median_seconds,
     resolution.percentiles[1] AS resolution_median_seconds,
     coalesce(promises_due, 0) AS promises_due,
     coalesce(kept, 0) AS kept,
@@ -189,6 +200,8 @@ SELECT channel,
         AS complaints_per_1000,
     coalesce(feedback_n, 0) AS feedback_n,
     feedback_mean,
+    feedback_share,
+    coalesce(responding, 0)::float8 / customers AS feedback_response_rate,
     ranked.adjusted AS adjusted_first_response_median_seconds,
     CASE WHEN EXISTS (SELECT FROM mix) THEN coalesce(ranked.comparable, false) END AS comparable,
     ranked.reversed AS reversed_by_adjustment
@@ -196,6 +209,7 @@ FROM named
 LEFT JOIN contacts USING (channel)
 LEFT JOIN talks USING (channel)
 LEFT JOIN (SELECT * FROM waits WHERE metric = 'first_response') AS response USING (channel)
+LEFT JOIN (SELECT * FROM waits WHERE metric = 'first_response_any') AS response_any USING (channel)
 LEFT JOIN (SELECT * FROM waits WHERE metric = 'resolution') AS resolution USING (channel)
 LEFT JOIN km USING (channel)
 LEFT JOIN spent USING (channel)
@@ -204,6 +218,7 @@ LEFT JOIN helped_at_once USING (channel)
 LEFT JOIN promised USING (channel)
 LEFT JOIN complained USING (channel)
 LEFT JOIN thought USING (channel)
+LEFT JOIN responded USING (channel)
 ORDER BY channel
 
 -- name: behind_channels
@@ -220,8 +235,9 @@ WITH costs AS (
 )
 SELECT 'touchpoint' AS kind, event_id::text AS key,
     ARRAY[CASE direction WHEN 'inbound' THEN 'touchpoints_in' ELSE 'touchpoints_out' END,
-        'customers', 'cost', 'cost_per_resolved', 'complaints_per_1000']
-    || CASE WHEN outcome = 'abandoned' THEN ARRAY['abandoned'] ELSE '{}' END AS figures,
+        'customers', 'cost', 'cost_per_resolved', 'complaints_per_1000', 'feedback_response_rate']
+    || CASE WHEN outcome = 'abandoned' THEN ARRAY['abandoned'] ELSE '{}' END
+    || CASE WHEN handling_seconds IS NOT NULL THEN ARRAY['handling_minutes'] ELSE '{}' END AS figures,
     outcome AS state, occurred_at AS started_at, NULL::timestamptz AS ended_at,
     handling_seconds AS seconds, CASE WHEN costed_by IS NOT NULL THEN cost END AS value,
     customer_id, touchpoint_id AS id, channel, topic, NULL AS tier,
@@ -236,7 +252,8 @@ FROM {talked}
 UNION ALL
 SELECT 'interval', 'first_response ' || started_by,
     CASE WHEN ended
-        THEN ARRAY['answered', 'first_response_median_seconds', 'first_response_p90_seconds']
+        THEN ARRAY['answered', 'first_response_median_seconds', 'first_response_p90_seconds',
+            'first_response_p99_seconds']
         ELSE ARRAY['waiting'] END
     || ARRAY['first_response_km_median_seconds', 'first_response_km_median_seconds_low',
         'first_response_km_median_seconds_high', 'adjusted_first_response_median_seconds',
@@ -248,6 +265,14 @@ SELECT 'interval', 'first_response ' || started_by,
 FROM measured AS m
 {tiered}
 WHERE metric = 'first_response'
+UNION ALL
+SELECT 'interval', 'first_response_any ' || started_by,
+    ARRAY['answered_any', 'first_response_any_median_seconds'], 'answered',
+    started_at, ended_at, seconds, NULL,
+    customer_id, conversation_id, channel, topic, NULL, jsonb_build_object('metric', metric),
+    ARRAY[started_by, ended_by]
+FROM measured
+WHERE metric = 'first_response_any' AND ended
 UNION ALL
 SELECT 'interval', 'resolution ' || started_by,
     ARRAY['first_contact_resolution']
@@ -273,7 +298,10 @@ SELECT 'complaint', complaint_id, ARRAY['complaints_per_1000'], NULL, raised_at,
 FROM {complained}
 UNION ALL
 SELECT 'feedback', event_id::text,
-    ARRAY['feedback_n'] || CASE WHEN score IS NOT NULL THEN ARRAY['feedback_mean'] ELSE '{}' END,
-    instrument, occurred_at, NULL, NULL, score, customer_id, feedback_id, channel, topic, NULL, '{}',
-    ARRAY[event_id]
+    ARRAY['feedback_n'] || CASE WHEN score IS NOT NULL THEN ARRAY['feedback_mean'] ELSE '{}' END
+    || CASE WHEN score IS NOT NULL AND scale_max > scale_min THEN ARRAY['feedback_share'] ELSE '{}' END
+    || CASE WHEN (channel, customer_id) IN (SELECT channel, customer_id FROM touched)
+        THEN ARRAY['feedback_response_rate'] ELSE '{}' END,
+    instrument, occurred_at, NULL, NULL, score, customer_id, feedback_id, channel, topic, NULL,
+    jsonb_build_object('scale_min', scale_min, 'scale_max', scale_max), ARRAY[event_id]
 FROM {thought}

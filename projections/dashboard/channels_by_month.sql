@@ -51,7 +51,7 @@ SELECT month, channel,
     coalesce(touchpoints_out, 0) AS touchpoints_out,
     coalesce(customers, 0) AS customers,
     coalesce(abandoned, 0) AS abandoned,
-    coalesce(handling_minutes, 0) AS handling_minutes,
+    handling_minutes,
     coalesce(conversations, 0) AS conversations,
     coalesce(answered, 0) AS answered,
     coalesce(waiting, 0) AS waiting,
@@ -84,7 +84,7 @@ COMMENT ON COLUMN dashboard.channels_by_month.touchpoints_in IS 'Inbound touchpo
 COMMENT ON COLUMN dashboard.channels_by_month.touchpoints_out IS 'Outbound touchpoints';
 COMMENT ON COLUMN dashboard.channels_by_month.customers IS 'Different customers with a touchpoint';
 COMMENT ON COLUMN dashboard.channels_by_month.abandoned IS 'Touchpoints that were abandoned';
-COMMENT ON COLUMN dashboard.channels_by_month.handling_minutes IS 'Minutes of handling, each divided by the conversations handled at once';
+COMMENT ON COLUMN dashboard.channels_by_month.handling_minutes IS 'Minutes of handling, each divided by the conversations handled at once; null where no touchpoint names any';
 COMMENT ON COLUMN dashboard.channels_by_month.conversations IS 'Conversations opened';
 COMMENT ON COLUMN dashboard.channels_by_month.answered IS 'Waits for a first response by a human that began in the month and have ended';
 COMMENT ON COLUMN dashboard.channels_by_month.waiting IS 'Those that have not';

@@ -1,5 +1,7 @@
 """Channels compared, and response times by group."""
 
+from typing import Any
+
 import pytest
 
 from ledger.datastore import Datastore
@@ -11,7 +13,7 @@ from projections.queries import (
     snapshot,
     waiting,
 )
-from tests.projections.history import at, happened, inbound, outbound, project
+from tests.projections.history import Happened, at, happened, inbound, outbound, project
 
 NOW = at("2024-04-01")
 
@@ -71,14 +73,19 @@ def test_channels_side_by_side(datastore: Datastore) -> None:
         "touchpoints_in": 2,
         "touchpoints_out": 1,
         "customers": 2,
+        # Nobody said how long the handling took.
+        "handling_minutes": None,
         "conversations": 2,
         "answered": 2,
         "waiting": 0,
         "first_response_median_seconds": 1200,
         "first_response_p90_seconds": 1680,
+        "first_response_p99_seconds": 1788,
         "first_response_km_median_seconds": 1200,
         "first_response_km_median_seconds_low": 600,
         "first_response_km_median_seconds_high": None,
+        "answered_any": 2,
+        "first_response_any_median_seconds": 1200,
         "resolution_median_seconds": 600,
         "promises_due": 2,
         "kept": 1,
@@ -96,6 +103,8 @@ def test_channels_side_by_side(datastore: Datastore) -> None:
         "complaints_per_1000": 0,
         "feedback_n": 0,
         "feedback_mean": None,
+        "feedback_share": None,
+        "feedback_response_rate": 0,
         "adjusted_first_response_median_seconds": None,
         "comparable": False,
         "reversed_by_adjustment": None,
@@ -106,6 +115,68 @@ def test_channels_side_by_side(datastore: Datastore) -> None:
     assert phone["keep_rate"] is None
     assert phone["complaints_per_1000"] == pytest.approx(1000 / 3)
     assert (web["touchpoints_in"], web["feedback_n"], web["feedback_mean"]) == (0, 1, 4)
+    # It names no scale, and nobody had a touchpoint there.
+    assert (web["feedback_share"], web["feedback_response_rate"]) == (None, None)
+
+
+def test_minutes_of_handling_are_shared_by_what_is_handled_at_once(datastore: Datastore) -> None:
+    history = [
+        inbound("2024-03-01 09:00", "A1", channel="chat", handling_seconds=600.0, concurrency=4),
+        outbound("2024-03-01 09:10", "A2", channel="chat", handling_seconds=90.0),
+        outbound("2024-03-01 09:20", "A3", channel="chat"),
+    ]
+    project(datastore, history)
+    with snapshot(datastore) as cursor:
+        (chat,) = channels(cursor, as_of=NOW).rows
+    assert chat["handling_minutes"] == 4
+
+
+def test_a_bot_that_answers_first_is_shown_beside_the_human(datastore: Datastore) -> None:
+    history = [
+        inbound("2024-03-01 09:00", "A1", channel="chat", customer_id="Ada"),
+        outbound("2024-03-01 09:01", "A2", channel="chat", customer_id="Ada", handled_by="bot"),
+        outbound("2024-03-01 10:00", "A3", channel="chat", customer_id="Ada"),
+        inbound("2024-03-01 09:00", "B1", channel="chat", customer_id="Ben"),
+        outbound("2024-03-01 09:03", "B2", channel="chat", customer_id="Ben", handled_by="system"),
+    ]
+    project(datastore, history)
+    with snapshot(datastore) as cursor:
+        (chat,) = channels(cursor, as_of=NOW).rows
+    assert (chat["answered"], chat["waiting"]) == (1, 1)
+    assert chat["first_response_median_seconds"] == 3_600
+    assert (chat["answered_any"], chat["first_response_any_median_seconds"]) == (2, 120)
+
+
+def feedback(day: str, customer_id: str, **data: Any) -> Happened:
+    given = {"customer_id": customer_id, "feedback_id": f"{customer_id} {day}", **data}
+    return happened("feedback.given.v1", day, **{"kind": "explicit", "channel": "mail", **given})
+
+
+def test_feedback_on_different_scales_and_who_gave_it(datastore: Datastore) -> None:
+    history = [
+        *(
+            inbound("2024-03-01 09:00", name, customer_id=name)
+            for name in ("Ada", "Ben", "Cleo", "Dan")
+        ),
+        # Twice the same customer; one who had no touchpoint there; one on another channel.
+        feedback("2024-03-02", "Ada", instrument="nps", score=10.0, scale_min=0.0, scale_max=10.0),
+        feedback("2024-03-03", "Ada", instrument="csat", score=2.0, scale_min=1.0, scale_max=5.0),
+        feedback("2024-03-02", "Eve", instrument="csat", score=1.0, scale_min=1.0, scale_max=5.0),
+        feedback("2024-03-02", "Ben", instrument="open", channel="web"),
+        feedback("2024-03-04", "Cleo", instrument="csat", score=3.0),
+    ]
+    project(datastore, history)
+    with snapshot(datastore) as cursor:
+        mail, web = channels(cursor, as_of=NOW).rows
+        (early, _) = channels(cursor, as_of=at("2024-03-03")).rows
+        (later,) = channels(cursor, as_of=NOW, from_=at("2024-03-03")).rows
+    assert (mail["feedback_n"], mail["feedback_mean"]) == (4, 4)
+    assert mail["feedback_share"] == pytest.approx((1 + 0.25 + 0) / 3)
+    assert mail["feedback_response_rate"] == 2 / 4
+    assert (web["feedback_share"], web["feedback_response_rate"]) == (None, None)
+    assert early["feedback_response_rate"] == 1 / 4
+    # Whoever gives feedback later than the window of their touchpoints is not counted.
+    assert (later["feedback_n"], later["feedback_response_rate"]) == (2, None)
 
 
 def test_channels_in_a_window_and_as_of(datastore: Datastore) -> None:

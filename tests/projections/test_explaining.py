@@ -63,6 +63,25 @@ def of_kind(things: Things, kind: str) -> Things:
     return [thing for thing in things if thing["kind"] == kind]
 
 
+def handling_minutes(things: Things) -> float | None:
+    shared = (thing["seconds"] / max(thing["details"]["concurrency"], 1) for thing in things)
+    return sum(shared) / 60 if things else None
+
+
+def mean_share(things: Things) -> float | None:
+    shares = []
+    for thing in things:
+        low, high = thing["details"]["scale_min"], thing["details"]["scale_max"]
+        shares.append((thing["value"] - low) / (high - low))
+    return sum(shares) / len(shares) if shares else None
+
+
+def response_rate(things: Things) -> float | None:
+    touched = {thing["customer_id"] for thing in of_kind(things, "touchpoint")}
+    gave = {thing["customer_id"] for thing in of_kind(things, "feedback")}
+    return len(gave) / len(touched) if touched else None
+
+
 def cost(things: Things) -> float | None:
     touched = of_kind(things, "touchpoint")
     costs = [thing["value"] for thing in touched]
@@ -95,9 +114,14 @@ FIGURES: dict[str, dict[str, Figure]] = {
         "customers": lambda things: len({thing["customer_id"] for thing in things}),
         "first_response_median_seconds": percentile(0.5),
         "first_response_p90_seconds": percentile(0.9),
+        "first_response_p99_seconds": percentile(0.99),
+        "first_response_any_median_seconds": percentile(0.5),
         **kaplan_meier("first_response_km_median_seconds", "answered"),
         "resolution_median_seconds": percentile(0.5),
         "keep_rate": share("kept"),
+        "handling_minutes": handling_minutes,
+        "feedback_share": mean_share,
+        "feedback_response_rate": response_rate,
         "cost": cost,
         "cost_per_resolved": cost_per_resolved,
         "first_contact_resolution": share("resolved_at_once"),

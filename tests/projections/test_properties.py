@@ -53,6 +53,8 @@ records = st.fixed_dictionaries(
         "topic": st.sampled_from(["boiler", "a\tb\\N\n"]),
         "team": st.sampled_from(["north", "south"]),
         "employee_id": st.sampled_from(["E1", "E2"]),
+        "handling_seconds": st.sampled_from([0.0, 90.0]),
+        "concurrency": st.sampled_from([1, 3]),
     },
 )
 
@@ -149,18 +151,24 @@ def complaint(draw: st.DrawFn, complaint_id: str, **data: Any) -> list[Happened]
 
 
 feedback = st.builds(
-    lambda when: [
+    lambda when, customer, scale: [
         happened(
             "feedback.given.v1",
             when,
+            customer_id=customer,
             feedback_id="F",
             kind="explicit",
             instrument="csat",
             score=4.0,
             channel="mail",
+            **scale,
         )
     ],
     instants,
+    st.sampled_from(CUSTOMERS),
+    st.sampled_from(
+        [{}, {"scale_min": 1.0, "scale_max": 5.0}, {"scale_min": 5.0, "scale_max": 5.0}]
+    ),
 )
 
 
