@@ -5,7 +5,9 @@ from typing import Any
 from questions.attention import ATTENTION
 from questions.channels import CHANNELS
 from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
+from questions.contradictions import CONTRADICTIONS, CONTRADICTIONS_BY_CHANNELS
 from questions.customers import CUSTOMER
+from questions.duplicates import CHANNEL_DUPLICATES, CHANNEL_DUPLICATES_BY_CHANNELS
 from questions.effects import EFFECTS
 from questions.event import EVENT
 from questions.explaining import explain
@@ -22,6 +24,10 @@ _QUESTIONS: tuple[Question[Any], ...] = (
     REPLAY,
     CUSTOMER,
     CHANNELS,
+    CHANNEL_DUPLICATES,
+    CHANNEL_DUPLICATES_BY_CHANNELS,
+    CONTRADICTIONS,
+    CONTRADICTIONS_BY_CHANNELS,
     RESPONSE_TIMES,
     PROMISES,
     PROMISE,

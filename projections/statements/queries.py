@@ -10,7 +10,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, BadToken, answer, cut, page
 from projections.events import BEGINNING, END
-from projections.statements.contradicting import Word, contradicting, counted
+from projections.statements.contradicting import ChannelPair, Word, contradicting, counted
 
 _WORDS = named_queries(Path(__file__).with_name("queries.sql"))["words"]
 _READ_MODELS = ("statements", "promises")
@@ -71,10 +71,14 @@ def contradictions_by_channels(
     found = counted(_words(cursor, as_of, claim_key, to), from_ or BEGINNING)
     rows = [
         {**pair._asdict(), "contradictions": number, "claims": len(claims)}
-        for pair, (number, claims) in found.items()
+        for pair, (number, claims) in sorted(found.items(), key=_often_first)
     ]
-    rows.sort(key=lambda row: (-row["contradictions"], row["channel"] or "", row["other_channel"]))
     return answer(cursor, _READ_MODELS, as_of, rows)
+
+
+def _often_first(counted: tuple[ChannelPair, tuple[int, set[str]]]) -> tuple[int, str, str]:
+    (channel, other_channel), (number, _) = counted
+    return -number, channel or "", other_channel or ""
 
 
 def _words(

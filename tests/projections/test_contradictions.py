@@ -19,7 +19,7 @@ from tests.projections.history import Happened, at, event_id, happened, project
 NOW = at("2024-06-01")
 
 
-def told(when: str, value: str, channel: str = "phone", **data: Any) -> Happened:
+def told(when: str, value: str, channel: str | None = "phone", **data: Any) -> Happened:
     return happened(
         "statement.made.v1",
         when,
@@ -92,6 +92,17 @@ def test_what_a_channel_says_next_replaces_what_it_said(datastore: Datastore) ->
     ]
     project(datastore, history)
     assert found(datastore) == []
+
+
+def test_what_was_said_on_no_channel_counts_beside_the_others(datastore: Datastore) -> None:
+    words = [("mail", "17.99"), ("phone", "19.99"), (None, "24.99")]
+    history = [told("2024-03-01 09:00", value, channel=channel) for channel, value in words]
+    project(datastore, history)
+    assert list(pairs(datastore).items()) == [
+        (("mail", None), 1),
+        (("mail", "phone"), 1),
+        (("phone", None), 1),
+    ]
 
 
 def test_a_word_given_until_a_day_is_not_replaced(datastore: Datastore) -> None:

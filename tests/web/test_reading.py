@@ -44,6 +44,11 @@ def complaint(step: str, complaint_id: str, at: str, **data: Any) -> dict[str, A
     return event(f"complaint.{step}.v1", at, named | data)
 
 
+def statement(statement_id: str, at: str, **data: Any) -> dict[str, Any]:
+    named = {"statement_id": statement_id, "customer_id": "C-3", "claim_key": "price:SKU-1"}
+    return event("statement.made.v1", at, named | data)
+
+
 ADA = "C/1 ä%2F?#"
 """An id with everything that a path would take for something else."""
 HISTORY = [
@@ -62,6 +67,11 @@ HISTORY = [
     event("customer.tiered.v1", "2026-03-01T09:00:00Z", {"customer_id": "C-2", "tier": "negative"}),
     event("support.requested.v1", "2026-03-10T09:00:00Z",
           {"request_id": "R-1", "customer_id": "C-2", "kind": "technical", "promise_id": "P-2"}),
+    # One matter on two channels, of which each names another price.
+    touchpoint(4, "C-3", "chat", "2026-04-02T09:00:00Z", topic="price"),
+    touchpoint(5, "C-3", "visit", "2026-04-02T12:00:00Z", topic="price"),
+    statement("S-1", "2026-04-02T09:05:00Z", channel="chat", value="19.99"),
+    statement("S-2", "2026-04-02T12:05:00Z", channel="visit", value="24.99"),
 ]  # fmt: skip
 
 
@@ -153,12 +163,31 @@ def test_channels_are_compared(api: Api) -> None:
 
 
 def test_response_times_by_several_dimensions(api: Api) -> None:
-    asked = {"by": ["channel", "month"], "metric": "first_response"}
+    asked = {"by": ["channel", "month"], "metric": "first_response", "to": "2026-04-01"}
     found = rows(api.client.get("/response-times", params=asked))
     assert [(r["channel"], r["month"], r["answered"], r["waiting"]) for r in found] == [
         ("mail", "2026-03", 1, 0),
         ("phone", "2026-03", 0, 1),
     ]
+
+
+def test_a_matter_brought_to_two_channels_and_what_they_said_of_it(api: Api) -> None:
+    (twice,) = rows(api.client.get("/channel-duplicates?channel=chat&customer_id=C-3"))
+    assert (twice["first_touchpoint_id"], twice["second_touchpoint_id"]) == ("T-4", "T-5")
+    assert (twice["after_seconds"], twice["first_still_waiting"]) == (10_800, True)
+    assert rows(api.client.get("/channel-duplicates?channel=visit")) == []
+    (pair,) = rows(api.client.get("/channel-duplicates-by-channels?from=2026-04-01"))
+    assert (pair["first_channel"], pair["second_channel"], pair["duplicates"]) == (
+        "chat",
+        "visit",
+        1,
+    )
+    (said,) = rows(api.client.get("/contradictions?claim_key=price:SKU-1&channel=visit"))
+    assert (said["earlier_value"], said["later_value"]) == ("19.99", "24.99")
+    assert said["contradicted_at"] == "2026-04-02T12:05:00Z"
+    (pair,) = rows(api.client.get("/contradictions-by-channels"))
+    assert (pair["channel"], pair["other_channel"], pair["claims"]) == ("chat", "visit", 1)
+    assert rows(api.client.get("/contradictions-by-channels?to=2026-04-02")) == []
 
 
 def test_promises_are_judged_at_any_instant(api: Api) -> None:
