@@ -41,23 +41,39 @@ class Neighbour(RowModel):
     occurred_at: datetime
 
 
+class Input(RowModel):
+    """Something that came in and did not simply become the event."""
+
+    kept_id: int = Field(description="GET /dead-letters/{kept_id} shows it")
+    state: str
+    outcome: str
+    reason: str
+    first_seen: datetime
+    last_seen: datetime
+
+
 class EventRow(RowModel):
     """One event of the ledger."""
 
-    position: int
+    position: int | None = Field(description="Null, with what follows from it: not recorded")
     source: str
     id: str
     event_id: str
-    type: str
-    occurred_at: datetime
-    time_assumed: bool = Field(description="The channel did not say when it happened")
-    recorded_at: datetime
-    stream: str = Field(description="The thing that it is about")
-    version: int = Field(description="Which event of that thing it is, from 1")
+    type: str | None
+    occurred_at: datetime | None
+    time_assumed: bool | None = Field(description="The channel did not say when it happened")
+    recorded_at: datetime | None
+    stream: str | None = Field(description="The thing that it is about")
+    version: int | None = Field(description="Which event of that thing it is, from 1")
     customer_id: str | None
     correlation_id: str | None
     causation_id: str | None
-    fingerprint: str = Field(description="Of the schema that it was written with")
+    fingerprint: str | None = Field(
+        description="Of the schema that it was written with: GET /schemas/{fingerprint}"
+    )
+    outcome: Literal["appended", "duplicate", "parked", "conflict", "rejected"]
+    duplicates: int = Field(description="How often it came again, the same")
+    inputs: list[Input] = Field(description="What else came in under its source and id")
     data: dict[str, Any] = Field(description="The event's fields without personal ones")
     neighbours: list[Neighbour] = Field(description="Causes and correlations of this customer")
 
@@ -71,7 +87,8 @@ def _ask(cursor: PgCursor, position: str, asked: AsOf) -> Answer:
 def _tables(rows: Rows) -> Iterable[Table]:
     """What it says, field by field, and what stands around it."""
     [told] = rows
-    said = {name: value for name, value in told.items() if name not in ("data", "neighbours")}
+    parts = ("data", "neighbours", "inputs")
+    said = {name: value for name, value in told.items() if name not in parts}
     fields = [{"field": name, "value": value} for name, value in (said | told["data"]).items()]
     yield Table(fields, (column("Field", "field"), words("Value", "value")))
     yield Table(
@@ -83,6 +100,16 @@ def _tables(rows: Rows) -> Iterable[Table]:
             number("Position", "position"),
         ),
         title="Around it",
+    )
+    yield Table(
+        told["inputs"],
+        (
+            number("Input", "kept_id"),
+            column("State", "state"),
+            column("Reason", "reason"),
+            instant("First received", "first_seen"),
+        ),
+        title="What else came in under its source and id",
     )
 
 

@@ -19,6 +19,7 @@ from servicetrail.system import System
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
+from web.streaming import Live
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,7 @@ def serve(
             queue=settings.group_commit_queue,
         )
     ) as committer:
+        live = Live(system.reads)
         config = uvicorn.Config(
             create_app(
                 committer=committer,
@@ -91,6 +93,7 @@ def serve(
                 dead_letters=system.dead_letters(),
                 eraser=system.eraser(),
                 witnesses=witnesses_of(settings),
+                live=live,
                 working=lambda: working(projector, consumption, sealing),
                 access_token=settings.access_token_text,
                 max_request_bytes=settings.max_request_bytes,
@@ -103,7 +106,7 @@ def serve(
             timeout_graceful_shutdown=PATIENCE_SECONDS,
         )
         try:
-            _Server(config, lambda: started(address_of(listener))).run(sockets=[listener])
+            _Server(config, live, lambda: started(address_of(listener))).run(sockets=[listener])
         except KeyboardInterrupt:
             # How uvicorn hands on the signal that it stopped for.
             log.info("stopping")
@@ -129,11 +132,17 @@ def address_of(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells when it has started."""
+    """uvicorn's server, which tells when it has started, and ends streams when it stops."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, live: Live, started: Callable[[], None]) -> None:
         super().__init__(config)
+        self._live = live
         self._tell_started = started
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which never end by themselves, then stop."""
+        self._live.close()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""

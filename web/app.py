@@ -15,7 +15,7 @@ from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
 from web import audit as audit_routes
 from web import dead_letters as dead_letter_routes
-from web import erasing, events, health, problems, reading
+from web import erasing, events, health, one_event, problems, reading, streaming
 from web import metrics as metrics_route
 from web.access import BearerToken
 from web.committer import GroupCommitter
@@ -23,6 +23,7 @@ from web.finished import Finished
 from web.limits import RequestLimit
 from web.logging import log_request
 from web.metrics import HttpMetrics
+from web.streaming import Live
 
 DESCRIPTION = """\
 Events in, read models out. Every list answer is an object with `position` (computed from events up
@@ -37,6 +38,7 @@ def create_app(
     reads: Datastore,
     dead_letters: DeadLetters,
     eraser: Eraser,
+    live: Live,
     working: Callable[[], health.Working],
     access_token: str | None,
     max_request_bytes: int,
@@ -44,8 +46,9 @@ def create_app(
     witnesses: Sequence[PublicKey] = (),
     metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
-    """The application. Events go to `committer`, answers come from `reads`, and `dead_letters` is
-    what can be done about inputs that were not taken, `eraser` erases; all belong to the caller.
+    """The application. Events go to `committer`, answers come from `reads`, `dead_letters` is what
+    can be done about inputs that were not taken, `eraser` erases, `live` streams; all belong to the
+    caller.
 
     `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
     checked. With an `access_token`, everything but `/health` asks for it. With `metrics`, requests
@@ -60,6 +63,8 @@ def create_app(
     )
     app.include_router(events.router(committer, max_events=max_request_events))
     app.include_router(reading.router(reads))
+    app.include_router(one_event.router(reads))
+    app.include_router(streaming.router(live))
     app.include_router(
         dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
     )

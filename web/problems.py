@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eventsourcing.persistence import PersistenceError
@@ -133,19 +134,19 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
     return answer(error)
 
 
+def parameters_at_fault(errors: Iterable[Mapping[str, Any]]) -> Problem:
+    """What pydantic found wrong with parameters: which ones, and what they must be."""
+    return _bad_parameters(
+        [
+            {"name": str(each["loc"][-1]), "expected": each["msg"].removeprefix("Value error, ")}
+            for each in errors
+        ]
+    )
+
+
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return answer(
-        _bad_parameters(
-            [
-                {
-                    "name": str(each["loc"][-1]),
-                    "expected": each["msg"].removeprefix("Value error, "),
-                }
-                for each in error.errors()
-            ]
-        )
-    )
+    return answer(parameters_at_fault(error.errors()))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -37,3 +37,20 @@ SELECT relation, position, source, id, type, occurred_at
 FROM related
 ORDER BY relation, position
 LIMIT %(most)s
+
+-- name: inputs
+-- What came in under this source and id and did not simply become the event, and what was redriven into it.
+SELECT kept_id, state, outcome, reason, first_seen, last_seen, source, id, type, customer_id,
+    originator_id AS stream
+FROM intake.kept
+WHERE event_id = %(event_id)s::uuid OR became = %(event_id)s::uuid
+ORDER BY kept_id
+
+-- name: duplicates
+SELECT coalesce(sum(seen), 0)::bigint AS duplicates FROM intake.duplicates WHERE event_id = %(event_id)s::uuid
+
+-- name: position
+SELECT position FROM ledger.events WHERE event_id = %(event_id)s::uuid
+
+-- name: schema
+SELECT definition FROM ledger.schemas WHERE fingerprint = %(fingerprint)s

@@ -18,6 +18,7 @@ from servicetrail.settings import Settings
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
+from web.streaming import Live
 
 PATIENCE_SECONDS = 30
 
@@ -51,11 +52,13 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
         closing(GroupCommitter(intake.take, most=1_000, queue=20_000)) as committer,
         listening(Settings(http_port=0)) as listener,
     ):
+        live = Live(datastore, most=3)
         app = create_app(
             committer=committer,
             reads=datastore,
             dead_letters=DeadLetters(datastore, keyring, intake),
             eraser=Eraser(datastore, keyring, intake),
+            live=live,
             working=Working,
             access_token=access_token,
             max_request_bytes=3_000_000,
@@ -68,6 +71,7 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
             with httpx.Client(base_url=address_of(listener), timeout=PATIENCE_SECONDS) as client:
                 yield Api(client, datastore)
         finally:
+            live.close()
             server.should_exit = True
             thread.join()
 

@@ -1,0 +1,94 @@
+"""GET /events/{source}/{id}: what became of what was published under a name; and its schema."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from ledger.datastore import Datastore
+from projections.answers import snapshot
+from projections.timeline.event import event_named, schema_text
+from questions.event import EventRow
+from questions.parameters import Identifier
+from questions.question import ListAnswer
+from web.problems import Problem, documented
+from web.responses import CSV_TOO, response
+
+
+def router(reads: Datastore) -> APIRouter:
+    """The routes about single events that are not found by their position."""
+    routes = APIRouter(tags=["read models"])
+
+    @routes.get(
+        "/events/{source:path}/{id:path}",
+        summary="What became of what was published under a source and an id",
+        description=(
+            "Percent-encode both, slashes as %2F: each is one segment of the path. What was "
+            "rejected, parked or in conflict is told as well, with its inputs."
+        ),
+        response_model=ListAnswer[EventRow],
+        responses={200: CSV_TOO, **documented(404, 422, 503)},
+    )
+    def get_event(
+        request: Request,
+        source: Annotated[Identifier, Path()],
+        id: Annotated[Identifier, Path()],  # noqa: A002 - the attribute's name
+    ) -> Response:
+        named = _segments(request)
+        with snapshot(reads) as cursor:
+            told = event_named(cursor, *(named or (source, id)), as_of=datetime.now(UTC))
+        if named is None or not told.rows:
+            raise Problem(
+                404,
+                "no-such-event",
+                "There is no such event",
+                "nothing was received under this source and id; both are percent-encoded in the "
+                "path, slashes as %2F",
+                position=told.position,
+            )
+        return response(request, told, EventRow)
+
+    @routes.get(
+        "/schemas/{fingerprint}",
+        summary="The Avro schema that events were written with",
+        responses={
+            200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+            **documented(404, 422, 503),
+        },
+    )
+    def get_schema(
+        fingerprint: Annotated[
+            str,
+            Path(
+                pattern="^[0-9a-f]{16}$",
+                description="CRC-64-AVRO, 16 hex digits, as events show it",
+            ),
+        ],
+    ) -> Response:
+        with snapshot(reads) as cursor:
+            text = schema_text(cursor, bytes.fromhex(fingerprint))
+        if text is None:
+            raise Problem(
+                404,
+                "no-such-schema",
+                "There is no such schema",
+                "no event of this ledger was written with a schema of this fingerprint",
+            )
+        return Response(json.dumps(json.loads(text), indent=2), media_type="application/json")
+
+    return routes
+
+
+def _segments(request: Request) -> tuple[str, str] | None:
+    """Source and id as they stand in the path, before it was decoded; None if there are not two."""
+    path = request.scope["raw_path"].decode("ascii", errors="replace")
+    parts = path.rpartition("/events/")[2].split("/")
+    if len(parts) != 2:
+        return None
+    source, id_ = map(unquote, parts)
+    return source, id_
