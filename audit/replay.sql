@@ -1,5 +1,5 @@
 -- name: tiers
-SELECT event_id, customer_id, valid_from, valid_to, tier
+SELECT event_id, customer_id, valid_from, valid_to, tier, contribution, currency
 FROM customer_tiers
 WHERE customer_id = %(customer_id)s
 

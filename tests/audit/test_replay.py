@@ -110,6 +110,21 @@ def test_a_complaint_tells_which_rules_a_step_decided(datastore: Datastore) -> N
     assert rows[2]["changes"][0]["now"]["verdict"] == "deviating"
 
 
+def test_a_complaint_of_a_customer_in_a_tier_is_judged(datastore: Datastore) -> None:
+    rows = told(
+        datastore,
+        [
+            happened(
+                "customer.tiered.v1", "2024-02-01 09:00", customer_id="Ada", tier="most_valuable",
+            ),
+            happened(
+                "complaint.raised.v1", "2024-03-01 09:00", complaint_id="K-1", channel="mail"
+            ),
+        ],
+    )  # fmt: skip
+    assert rows[1]["changes"][0]["then"]["verdict"] == "open"
+
+
 def test_as_of_leaves_out_what_had_not_happened(datastore: Datastore) -> None:
     rows = told(datastore, [PROMISED, KEPT, OTHER], as_of=at("2024-03-02"))
     assert [row["type"] for row in rows] == ["promise.made.v1"]
