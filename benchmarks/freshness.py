@@ -89,7 +89,7 @@ def freshness(
     made = list(records(itertools.islice(messages, uncounted + RATE * seconds)))
     produced_at: dict[tuple[str, str], float] = {}
     with servicetrail(database, bootstrap_servers, "up", "--port", "0"):
-        _wait_for(database, "SELECT count(*) = %s FROM ledger.tracking", PARTITIONS)
+        wait_for(database, "SELECT count(*) = %s FROM ledger.tracking", PARTITIONS)
         with Watch(database.owner_url) as watch:
             to = producer(bootstrap_servers)
             for record in _paced(made):
@@ -98,7 +98,7 @@ def freshness(
                 produced_at[name] = time.perf_counter()
                 send(to, record)
             to.flush()
-            _wait_for(database, "SELECT min(position) = %s FROM read.position", len(made))
+            wait_for(database, "SELECT min(position) = %s FROM read.position", len(made))
     positions = _positions(database)
     counted = list(itertools.islice(produced_at.items(), uncounted, None))
     took = counted[-1][1] - counted[0][1]
@@ -116,7 +116,8 @@ def _paced(made: Sequence[Record]) -> Iterator[Record]:
         yield record
 
 
-def _wait_for(database: Database, condition: str, value: int) -> None:
+def wait_for(database: Database, condition: str, value: int) -> None:
+    """Until a statement with one placeholder for the value is true; raises TimeoutError."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         with database.datastore.transaction() as cursor:

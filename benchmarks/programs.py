@@ -16,19 +16,20 @@ _STOP_SECONDS = 60
 
 @contextmanager
 def servicetrail(
-    database: Database, bootstrap_servers: str, *arguments: str
+    database: Database, bootstrap_servers: str | None, *arguments: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command of the program until the end of the block."""
+    """Run a command of the program until the end of the block; without brokers, without Kafka."""
     with tempfile.TemporaryDirectory(prefix="servicetrail-benchmark-") as directory:
         environment = {
             **os.environ,
             "SERVICETRAIL_DATA_DIR": directory,
             "SERVICETRAIL_DATABASE_URL": database.owner_url,
             "SERVICETRAIL_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
-            "SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-            "SERVICETRAIL_KAFKA_TOPICS": TOPIC,
             "SERVICETRAIL_LOG_LEVEL": "warning",
         }
+        if bootstrap_servers is not None:
+            environment["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"] = bootstrap_servers
+            environment["SERVICETRAIL_KAFKA_TOPICS"] = TOPIC
         process = subprocess.Popen(
             [sys.executable, "-m", "servicetrail", *arguments],
             env=environment,
