@@ -5,7 +5,9 @@ where it reaches one half; where it stays at exactly one half for a while, the m
 so that without anyone waiting it is the ordinary median. The interval is that of Brookmeyer and
 Crowley (1982): all t at which one half lies within the 95 % confidence band, the band being
 Greenwood's on the scale log(-log) (Kalbfleisch and Prentice), which stays within 0 and 1. Where
-the estimate or a band does not come down to one half, the answer is null: not reached.
+the estimate does not come down to one half the median is null: not reached. Where a band does not
+its limit is null: not reached either, or the estimate fell to zero first, where Greenwood's formula
+gives no band, as in R's survfit. So both limits are null where all ended at one instant.
 """
 
 from collections.abc import Sequence

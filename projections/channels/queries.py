@@ -7,7 +7,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
 from projections.explaining import Behind, explain
-from projections.policies.costs import COSTS
+from projections.policies.costs import COSTS, cost
 from projections.promises.queries import JUDGED
 from projections.survival import kaplan_meier, standardised
 
@@ -24,6 +24,7 @@ def _filled(statement: str) -> str:
 
 _CHANNELS = (
     _filled(_SQL["channels"])
+    .replace("{cost}", cost("contacts", "handling_seconds"))
     .replace("{identified}", "")  # so that an index alone holds all that is read of intervals
     .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
     .replace("{standardised}", standardised())

@@ -58,11 +58,8 @@ WITH costs AS (
     FROM {touched}
     GROUP BY t.channel, t.customer_id, c.event_id
 ), spent AS (
-    -- Null where a touchpoint has no cost in force, or not all have it in one currency.
     SELECT per_version.channel,
-        CASE WHEN bool_and(c.event_id IS NOT NULL) AND count(DISTINCT c.currency) = 1
-            THEN sum(contacts * coalesce(cost_per_contact, 0)
-                + coalesce(handling_seconds, 0) / 60 * coalesce(cost_per_minute, 0)) END AS cost
+        {cost} AS cost
     FROM (
         SELECT channel, costed_by, sum(contacts)::float8 AS contacts,
             sum(handling_seconds) AS handling_seconds
@@ -98,17 +95,24 @@ WITH costs AS (
     FROM measured AS m
     {tiered}
     WHERE metric = 'first_response'
-), mix AS MATERIALIZED (
-    SELECT about, row_number() OVER (ORDER BY about) AS stratum,
-        count(*) / sum(count(*)) OVER ()::float8 AS share
+), pooled AS (
+    SELECT about, count(*) AS waits, count(*) / sum(count(*)) OVER () AS share
     FROM strata_named
     GROUP BY about
+), mix AS MATERIALIZED (
+    -- A stratum carries weight from one hundredth of all waits on: a rarer one moves no median, and would let
+    -- hardly any channel be compared.
+    SELECT about, row_number() OVER (ORDER BY about) AS stratum,
+        waits / sum(waits) OVER ()::float8 AS share
+    FROM pooled
+    WHERE share >= 0.01
 ), cells AS (
     SELECT channel, about, count(*) FILTER (WHERE ended) >= 30 AS enough
     FROM strata_named
+    JOIN mix USING (about)
     GROUP BY channel, about
 ), comparability AS (
-    -- As many as to say something of the channel in every stratum of the mix.
+    -- As many as to say something of the channel in every stratum that carries weight.
     SELECT channel, bool_and(enough) AND count(*) = (SELECT count(*) FROM mix) AS comparable
     FROM cells
     GROUP BY channel
@@ -118,15 +122,18 @@ WITH costs AS (
     JOIN mix USING (about)
     WHERE channel IN (SELECT channel FROM comparability WHERE comparable)
 ), {standardised}, compared AS (
-    SELECT channel, comparable, km.median AS crude, adjusted.median AS adjusted
+    -- A median that is not reached is longer than any that is.
+    SELECT channel, comparable, coalesce(km.median, 'infinity') AS crude,
+        CASE WHEN comparable THEN coalesce(adjusted.median, 'infinity') END AS adjusted
     FROM comparability
     LEFT JOIN km USING (channel)
     LEFT JOIN adjusted USING (channel)
 ), ranked AS (
-    SELECT channel, comparable, adjusted,
+    SELECT channel, comparable, nullif(adjusted, 'infinity') AS adjusted,
         CASE WHEN comparable THEN EXISTS (
             SELECT FROM compared AS other
-            WHERE sign(one.crude - other.crude) * sign(one.adjusted - other.adjusted) < 0
+            WHERE one.crude < other.crude AND one.adjusted > other.adjusted
+                OR one.crude > other.crude AND one.adjusted < other.adjusted
         ) END AS reversed
     FROM compared AS one
 ), helped_at_once AS (
@@ -203,7 +210,7 @@ SELECT channel,
     feedback_share,
     coalesce(responding, 0)::float8 / customers AS feedback_response_rate,
     ranked.adjusted AS adjusted_first_response_median_seconds,
-    CASE WHEN EXISTS (SELECT FROM mix) THEN coalesce(ranked.comparable, false) END AS comparable,
+    CASE WHEN EXISTS (SELECT FROM pooled) THEN coalesce(ranked.comparable, false) END AS comparable,
     ranked.reversed AS reversed_by_adjustment
 FROM named
 LEFT JOIN contacts USING (channel)

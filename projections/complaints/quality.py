@@ -57,7 +57,7 @@ def complaint_quality(
     the most frequent first), `preventions` (complaints for which one was planned), of these
     `verified` and `recurred` (it has worked, or has not; the others are too young to say), and
     counting those that still wait, for each of FOUR `…_km_median_seconds` from the raising with its
-    95 % interval `…_low` and `…_high` (null: not reached).
+    95 % interval `…_low` and `…_high` (null: it cannot be said).
 
     Raises UnknownDimension.
     """

@@ -62,8 +62,9 @@ def response_times(
     each of `by` (`employee_id` for employee, `month` as YYYY-MM in UTC; null where it is not
     known), `metric`, `answered`, `waiting`, over the answered `median_seconds`, `p90_seconds`,
     `p99_seconds` (interpolated, null if none is answered), and counting those who wait
-    `km_median_seconds` with its 95 % interval `km_median_seconds_low` and `_high` (null: not
-    reached), over the answered in the calendar of the service level in force when they began
+    `km_median_seconds` with its 95 % interval `km_median_seconds_low` and `_high` (null: it
+    cannot be said, as `projections.survival` tells), over the answered in the calendar of the
+    service level in force when they began
     `business_median_seconds`, `business_p90_seconds` and `business_p99_seconds`, and by its target
     `judged` (met or over, whoever still waits included) and `within_target`, the share of these.
 

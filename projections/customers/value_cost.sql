@@ -20,11 +20,13 @@ WITH costs AS (
 ), valued AS (
     SELECT customer_id, tier
     FROM customer_tiers
-    WHERE valid_from <= least(%(to)s, %(as_of)s::timestamptz)
-        AND valid_to > least(%(to)s, %(as_of)s::timestamptz)
+    -- A window does not contain its end, so that of a closed one a tier set at its end does not count.
+    WHERE CASE WHEN %(to)s <= %(as_of)s THEN valid_from < %(to)s AND valid_to >= %(to)s
+        ELSE valid_from <= %(as_of)s AND valid_to > %(as_of)s END
 ), placed AS (
     SELECT customer_id, tier, coalesce(touchpoints, 0) AS touchpoints, cost,
         CASE WHEN cost IS NOT NULL THEN currency END AS currency,
+        CASE WHEN cost IS NOT NULL THEN at[1] < at[3] END AS costs_differ,
         CASE
             WHEN touchpoints IS NULL THEN 'unserved'
             WHEN cost IS NULL THEN 'unknown'
@@ -41,7 +43,7 @@ SELECT tier, quartile, currency, count(*) AS customers, sum(touchpoints)::bigint
     round(sum(cost)::numeric, 4)::float8 AS cost, min(cost) AS lowest_cost, max(cost) AS highest_cost,
     {mismatch} AS mismatch
 FROM placed
-GROUP BY tier, quartile, currency
+GROUP BY tier, quartile, currency, costs_differ
 ORDER BY array_position(%(tiers)s::text[], tier), currency, quartile
 
 -- name: customers
@@ -56,8 +58,9 @@ ORDER BY -coalesce(cost, -1), customer_id
 LIMIT %(rows)s
 
 -- name: mismatch
--- Service that does not fit the customer's value.
+-- Service that does not fit the customer's value. Where a quarter of the customers and three quarters of them have one
+-- cost, whoever is in the first quartile is not cheap but like the others.
 CASE
     WHEN quartile = '4' AND tier IN ('low_contribution', 'negative') THEN 'more_than_value'
-    WHEN quartile = '1' AND tier IN ('most_valuable', 'most_growable') THEN 'less_than_value'
+    WHEN quartile = '1' AND costs_differ AND tier IN ('most_valuable', 'most_growable') THEN 'less_than_value'
 END

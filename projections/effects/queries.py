@@ -61,6 +61,8 @@ def effects(
     `followed`, and of these `repurchased` and `lapsed` (their customers bought, or lapsed, after
     the complaint and at most `days` later) with `repurchase_rate` and `lapse_rate` and their 95 %
     Wilson intervals (`_low` and `_high`). Whoever complains several times is followed after each.
+    Complete recoveries look the better for being judged at `as_of` and followed from the raising:
+    whoever leaves at once can hardly be recovered any more.
 
     Raises UnknownDimension and NotSoLong.
     """

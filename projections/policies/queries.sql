@@ -24,10 +24,9 @@ FROM channel_costs
 WHERE published_at <= %(as_of)s
 
 -- name: cost
--- What some touchpoints `t` cost, each by the rates `c` in force when it happened; null where one of them had none,
+-- What touchpoints cost together, each by the rates `c` in force when it happened; null where one of them had none,
 -- or not all have them in one currency. To a ten thousandth, so that the order of adding up makes no difference.
 CASE WHEN bool_and(c.event_id IS NOT NULL) AND count(DISTINCT c.currency) = 1
-    THEN round(sum(coalesce(c.cost_per_contact, 0)
-        + coalesce(t.handling_seconds / greatest(t.concurrency, 1), 0) / 60
-            * coalesce(c.cost_per_minute, 0))::numeric, 4)::float8
+    THEN round(sum({contacts} * coalesce(c.cost_per_contact, 0)
+        + coalesce({handling_seconds}, 0) / 60 * coalesce(c.cost_per_minute, 0))::numeric, 4)::float8
 END

@@ -23,7 +23,10 @@ WITH told AS (
 ), in_force AS (
     SELECT told.*,
         coalesce(valid_until,
-            lead(told_at) OVER (PARTITION BY claim_key, channel ORDER BY told_at, event_id),
+            -- Until the channel says something next: what is said at one instant is said side by side.
+            min(told_at) OVER (
+                PARTITION BY claim_key, channel ORDER BY told_at
+                GROUPS BETWEEN 1 FOLLOWING AND 1 FOLLOWING),
             'infinity') AS ends_at
     FROM told
     JOIN disputed USING (claim_key)

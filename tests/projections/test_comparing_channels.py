@@ -58,6 +58,15 @@ def test_cost_by_the_rates_in_force(datastore: Datastore) -> None:
     assert early["phone"]["cost"] == pytest.approx(7)
 
 
+def test_cost_is_told_to_a_ten_thousandth(datastore: Datastore) -> None:
+    calls = [
+        inbound(f"2024-03-01 09:0{n}", f"A{n}", channel="phone", handling_seconds=1.0)
+        for n in range(2)
+    ]
+    project(datastore, [costs("phone", "2024-01-01", "0.1", "0"), *calls])
+    assert compared(datastore)["phone"]["cost"] == 0.0033
+
+
 def test_two_currencies_do_not_add_up(datastore: Datastore) -> None:
     history = [
         costs("phone", "2024-01-01", "1", "1"),
@@ -136,6 +145,42 @@ def test_adjustment_turns_the_order_round_and_says_so(datastore: Datastore) -> N
     assert mail[adjusted] < phone[adjusted]
     assert (mail["comparable"], mail["reversed_by_adjustment"]) == (True, True)
     assert (phone["comparable"], phone["reversed_by_adjustment"]) == (True, True)
+
+
+def test_a_median_that_is_not_reached_is_longer_than_any_other(datastore: Datastore) -> None:
+    """Most of what mail gets is difficult, and most of that is still waiting."""
+    history = [
+        *waits("mail", "easy", 100, 10),
+        *waits("mail", "difficult", 40, 100, waiting=160),
+        *waits("chat", "easy", 430, 20),
+        *waits("chat", "difficult", 35, 130, waiting=5),
+    ]
+    project(datastore, history)
+    found = compared(datastore)
+    mail, chat = found["mail"], found["chat"]
+    crude, adjusted = "first_response_km_median_seconds", "adjusted_first_response_median_seconds"
+    assert mail[crude] is None
+    assert chat[crude] is not None
+    assert mail[adjusted] < chat[adjusted]
+    assert (mail["reversed_by_adjustment"], chat["reversed_by_adjustment"]) == (True, True)
+
+
+def test_a_rare_matter_does_not_make_channels_incomparable(datastore: Datastore) -> None:
+    history = [*waits("mail", "easy", 60, 10), *waits("phone", "easy", 39, 20)]
+    project(datastore, [*history, *waits("mail", "rare", 1, 10)])
+    # One in a hundred carries weight, and the phone has none.
+    assert [row["comparable"] for row in compared(datastore).values()] == [False, False]
+    project(datastore, waits("chat", "easy", 1, 10))
+    found = compared(datastore)
+    assert {name: row["comparable"] for name, row in found.items()} == {
+        "mail": True,
+        "phone": True,
+        "chat": False,
+    }
+    # What is left of the mix is the whole of it.
+    easy_at_phone = found["phone"]["first_response_km_median_seconds"]
+    assert found["phone"]["adjusted_first_response_median_seconds"] == easy_at_phone
+    assert found["mail"]["reversed_by_adjustment"] is False
 
 
 def test_too_few_answered_in_a_stratum_cannot_be_compared(datastore: Datastore) -> None:

@@ -115,6 +115,31 @@ def test_a_word_given_until_a_day_is_not_replaced(datastore: Datastore) -> None:
     assert pairs(datastore) == {("phone", "phone"): 1}
 
 
+def test_two_values_told_at_one_instant_both_stand(datastore: Datastore) -> None:
+    """As when a source gives dates only: neither was said after the other."""
+    history = [
+        told("2024-03-01", "14"),
+        told("2024-03-01", "30"),
+        told("2024-03-01", "30", statement_id="again"),
+        told("2024-03-02", "14", "web"),
+        told("2024-03-03", "30"),
+        told("2024-03-03", "30", "web"),
+        told("2024-03-04", "14", "mail", valid_until="2024-03-04 12:00"),
+    ]
+    project(datastore, history)
+    assert pairs(datastore) == {
+        ("phone", "phone"): 1,
+        ("phone", "web"): 1,
+        ("mail", "phone"): 1,
+        ("mail", "web"): 1,
+    }
+    own, other, *_ = found(datastore)
+    assert {own["earlier_value"], own["later_value"]} == {"14", "30"}
+    # The 14 days of the phone end when it says something next.
+    assert own["until"] == at("2024-03-03")
+    assert (other["earlier_value"], other["earlier_told"]) == ("30", 3)
+
+
 def test_words_that_only_touch_do_not_contradict(datastore: Datastore) -> None:
     first = told("2024-03-01 09:00", "19.99", valid_until="2024-03-05 09:00")
     project(datastore, [first, told("2024-03-05 09:00", "24.99", "web")])
@@ -171,7 +196,8 @@ def test_pages_leave_nothing_out(datastore: Datastore) -> None:
         with pytest.raises(BadToken):
             contradictions(cursor, as_of=NOW, token="x")
     assert rows == whole
-    assert len(rows) == sum(pairs(datastore).values()) == 5
+    # Both values of the web stand, against those of five channels and against each other.
+    assert len(rows) == sum(pairs(datastore).values()) == 11
 
 
 def test_thousands_of_statements_about_one_claim(datastore: Datastore) -> None:

@@ -18,7 +18,7 @@ Wait = tuple[float, bool]
 
 
 class Estimate(NamedTuple):
-    """A median with its interval; None: not reached."""
+    """A median with its interval; None: it cannot be said."""
 
     median: float | None
     low: float | None
@@ -103,6 +103,17 @@ def test_what_is_not_reached_is_null(datastore: Datastore) -> None:
     )
     assert [estimate.median for estimate in found] == [None, None, 5, 2, 1]
     assert found[1] == NOT_REACHED
+
+
+def test_where_nobody_is_left_there_is_no_band(datastore: Datastore) -> None:
+    """R's survfit says the same: its limits are NA where the curve drops to zero at once."""
+    one, all_at_once, most_of_them, half_before = estimates(
+        datastore,
+        [said(300), said(*[300] * 100), said(1, *[300] * 99), said(*[200] * 50, *[300] * 50)],
+    )
+    assert one == all_at_once == Estimate(300, None, None)
+    assert most_of_them == Estimate(300, None, None)
+    assert half_before == Estimate(250, 200, None)
 
 
 def test_random_waits_as_by_the_book(datastore: Datastore) -> None:

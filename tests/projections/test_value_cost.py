@@ -116,6 +116,24 @@ def test_equal_costs_are_in_one_quartile(datastore: Datastore) -> None:
     assert {cell: row["customers"] for cell, row in cells(datastore).items()} == {(None, "1"): 7}
 
 
+@pytest.mark.parametrize("others", [0, 7])
+def test_who_costs_as_much_as_all_the_others_is_not_served_cheaply(
+    datastore: Datastore, others: int
+) -> None:
+    valued = [tiered("2024-01-01", f"C{n}", "most_valuable") for n in range(1 + others)]
+    calls = [touched("2024-03-01", f"C{n}", 5) for n in range(1 + others)]
+    project(datastore, [*PRICES, *valued, *calls])
+    (cell,) = cells(datastore).values()
+    assert (cell["quartile"], cell["customers"], cell["mismatch"]) == ("1", 1 + others, None)
+
+
+def test_the_one_who_costs_more_than_all_the_others_is_found(datastore: Datastore) -> None:
+    calls = [touched("2024-03-01", f"C{n}", 5) for n in range(7)]
+    dear = [tiered("2024-01-01", "Lead", "negative"), touched("2024-03-01", "Lead", 60)]
+    project(datastore, [*PRICES, *calls, *dear])
+    assert cells(datastore)["negative", "4"]["mismatch"] == "more_than_value"
+
+
 def test_rates_are_those_in_force_at_the_time_and_tiers_those_at_the_end_of_the_window(
     datastore: Datastore,
 ) -> None:
@@ -130,7 +148,11 @@ def test_rates_are_those_in_force_at_the_time_and_tiers_those_at_the_end_of_the_
     project(datastore, history)
     assert cells(datastore)["most_valuable", "1"]["cost"] == 3 + 10
     window = {"from_": at("2024-06-01"), "to": at("2024-08-01")}
-    assert cells(datastore, **window).keys() == {("most_valuable", "1")}
+    # The tier set at the end of the window is in the next one.
+    assert cells(datastore, **window).keys() == {("negative", "1")}
+    assert cells(datastore, **window, as_of=at("2024-08-01")).keys() == {("negative", "1")}
+    assert cells(datastore, **window | {"to": at("2024-08-02")}).keys() == {("most_valuable", "1")}
+    assert cells(datastore, as_of=at("2024-08-01")).keys() == {("most_valuable", "1")}
     earlier = {"to": at("2024-06-01")}
     assert cells(datastore, **earlier)["negative", "1"]["cost"] == 3
     assert cells(datastore, as_of=at("2024-05-15"))["negative", "1"]["cost"] == 3
