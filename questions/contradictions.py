@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.statements.queries import contradictions, contradictions_by_channels
-from questions.parameters import Identifier, Paging, Window
-from questions.question import Question, RowModel
+from questions.parameters import Identifier, Paging, Window, one_of
+from questions.question import ExplainedRow, Listed, Question, RowModel
 from questions.tables import column, in_columns, instant, number, words
+
+_SIDES = ("channel", "other_channel")
+
+
+def _sides(names: list[str]) -> list[str]:
+    if not set(names) <= set(_SIDES):
+        raise ValueError(f"must be {' or '.join(_SIDES)}")
+    return names
 
 
 class ClaimParameters(Window):
@@ -24,6 +33,12 @@ class ContradictionParameters(ClaimParameters, Paging):
     """Parameters of the list of contradictions."""
 
     channel: Identifier | None = Field(default=None, description="Only with it on either side")
+    other_channel: Identifier | None = Field(default=None, description="And with this on the other")
+    unknown: Annotated[list[str], AfterValidator(_sides)] = Field(
+        default=[],
+        description="Which of these two are to be without a name; give it twice for both",
+        json_schema_extra={"items": {"type": "string"} | one_of(_SIDES)},
+    )
 
 
 class ContradictionRow(RowModel):
@@ -52,7 +67,7 @@ class ContradictionRow(RowModel):
     later_told: int
 
 
-class ContradictingChannelsRow(RowModel):
+class ContradictingChannelsRow(ExplainedRow):
     """How often two channels contradict each other."""
 
     channel: str | None
@@ -68,10 +83,16 @@ def _ask(cursor: PgCursor, asked: ContradictionParameters) -> Answer:
         from_=asked.from_,
         to=asked.to,
         claim_key=asked.claim_key,
-        channel=asked.channel,
+        channels=_channels(asked),
         limit=asked.limit,
         token=asked.cursor,
     )
+
+
+def _channels(asked: ContradictionParameters) -> list[str | None]:
+    """Which are to be on either side; None for an unnamed one."""
+    given = asked.model_dump(include={*_SIDES}, exclude_none=True)
+    return [*(given | dict.fromkeys(asked.unknown)).values()]
 
 
 def _ask_by_channels(cursor: PgCursor, asked: ClaimParameters) -> Answer:
@@ -111,4 +132,5 @@ CONTRADICTIONS_BY_CHANNELS = Question(
         number("Contradictions", "contradictions"),
         number("Claims", "claims"),
     ),
+    behind=Listed(CONTRADICTIONS.path, ("channel", "other_channel"), takes=("claim_key",)),
 )

@@ -10,14 +10,15 @@ from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.channels.duplicates import channel_duplicates, channel_duplicates_by_channels
 from questions.parameters import Identifier, Paging, Window
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Listed, Question, RowModel
 from questions.tables import column, duration, in_columns, instant, number, words
 
 
 class DuplicateParameters(Window, Paging):
     """Parameters of the list of matters brought to two channels."""
 
-    channel: Identifier | None = Field(default=None, description="Only those brought there first")
+    first_channel: Identifier | None = Field(default=None, description="Only those that began here")
+    second_channel: Identifier | None = Field(default=None, description="Only those that went here")
     customer_id: Identifier | None = Field(default=None, description="Only this customer's")
 
 
@@ -39,7 +40,7 @@ class DuplicateRow(RowModel):
     after_seconds: float
 
 
-class DuplicateChannelsRow(RowModel):
+class DuplicateChannelsRow(ExplainedRow):
     """How many matters went from one channel to another."""
 
     first_channel: str
@@ -56,7 +57,8 @@ def _ask(cursor: PgCursor, asked: DuplicateParameters) -> Answer:
         as_of=asked.as_of,
         from_=asked.from_,
         to=asked.to,
-        channel=asked.channel,
+        first_channel=asked.first_channel,
+        second_channel=asked.second_channel,
         customer_id=asked.customer_id,
         limit=asked.limit,
         token=asked.cursor,
@@ -100,4 +102,5 @@ CHANNEL_DUPLICATES_BY_CHANNELS = Question(
         number("Still waiting", "first_still_waiting"),
         duration("After, median", "after_median_seconds"),
     ),
+    behind=Listed(CHANNEL_DUPLICATES.path, ("first_channel", "second_channel")),
 )

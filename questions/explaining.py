@@ -15,7 +15,7 @@ from projections.answers import Answer, WrongParameter, page
 from projections.conversations.fold import METRICS
 from projections.explaining import EXPLAIN, Behind
 from questions.parameters import AsOf, Identifier, Paging, Window, one_of
-from questions.question import Explanation, OneThing, Question, RowModel
+from questions.question import Explanation, Listed, OneThing, Question, RowModel
 from questions.tables import column, duration, in_columns, instant, words
 from schemas.codec import instant_text
 
@@ -91,9 +91,11 @@ def linked(question: Question[Any], asked: AsOf, answer: Answer) -> Answer:
         world = _world({*AsOf.model_fields}, asked, answer) if behind.as_of else {}
         links = [_thing_link(behind, row, urlencode(world)) for row in answer.rows]
     else:
-        world = {"question": str(question.command)}
-        world |= _world({*Window.model_fields, *behind.takes}, asked, answer)
-        links = [_link(world, row, behind.groups) for row in answer.rows]
+        world = _world({*Window.model_fields, *behind.takes}, asked, answer)
+        path = behind.path if isinstance(behind, Listed) else _PATH
+        if isinstance(behind, Explanation):
+            world = {"question": str(question.command)} | world
+        links = [_link(path, world, row, behind.groups) for row in answer.rows]
     rows = [row | {"explain": link} for row, link in zip(answer.rows, links, strict=True)]
     return replace(answer, rows=rows)
 
@@ -109,12 +111,14 @@ def _written(value: Any) -> str:
     return instant_text(value) if isinstance(value, datetime) else str(value)
 
 
-def _link(world: Mapping[str, Any], row: Mapping[str, Any], groups: Iterable[str]) -> str:
+def _link(
+    path: str, world: Mapping[str, Any], row: Mapping[str, Any], groups: Iterable[str]
+) -> str:
     named = {name: row[name] for name in groups if name in row}
     values = {name: value for name, value in named.items() if value is not None}
     unknown = [name for name, value in named.items() if value is None]
     query = urlencode({**world, **values, "unknown": unknown}, doseq=True)
-    return f"{_PATH}?{query}"
+    return f"{path}?{query}"
 
 
 def _thing_link(thing: OneThing, row: Mapping[str, Any], query: str) -> str:

@@ -82,6 +82,18 @@ class OneThing:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """For rows that count what the question at `path` lists: it is asked for the same window and
+    what was given of the parameters `takes`, and for the row's columns `groups`; those that are
+    null are named as `unknown`.
+    """
+
+    path: str
+    groups: tuple[str, ...]
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Question(Generic[Parameters]):
     """One question, from which both its route and its command are made.
 
@@ -106,4 +118,4 @@ class Question(Generic[Parameters]):
     subject: str | None = None
     thing: str | None = None
     whose: Callable[[PgCursor, str], str | None] | None = None
-    behind: Explanation | OneThing | None = None
+    behind: Explanation | OneThing | Listed | None = None

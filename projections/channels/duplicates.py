@@ -18,7 +18,8 @@ def channel_duplicates(
     as_of: datetime,
     from_: datetime | None = None,
     to: datetime | None = None,
-    channel: str | None = None,
+    first_channel: str | None = None,
+    second_channel: str | None = None,
     customer_id: str | None = None,
     limit: int = 100,
     token: str | None = None,
@@ -26,10 +27,10 @@ def channel_duplicates(
     """Matters that a customer brought to a second channel in [from_, to), by time.
 
     A contact is a duplicate if the customer's contact before it about the same matter was on
-    another channel, and was still waiting for a reply there or at most 24 hours ago. `channel` is
-    the first one. Rows: `customer_id`, `topic`, `case_id` (of the second contact), of both
-    contacts, `first_` and `second_`: `channel`, `at`, `touchpoint_id`, `event_id`, and
-    `first_still_waiting`, `after_seconds` (from the first contact to the second).
+    another channel, and was still waiting for a reply there or at most 24 hours ago. Rows:
+    `customer_id`, `topic`, `case_id` (of the second contact), of both contacts, `first_` and
+    `second_`: `channel`, `at`, `touchpoint_id`, `event_id`, and `first_still_waiting`,
+    `after_seconds` (from the first contact to the second).
 
     Raises ValueError for a limit outside 1 to 1,000, and BadToken.
     """
@@ -37,7 +38,8 @@ def channel_duplicates(
     after_time, after_event = wanted.after or (None, None)
     parameters = {
         "as_of": wanted.as_of,
-        "channel": channel,
+        "first_channel": first_channel,
+        "second_channel": second_channel,
         "customer_id": customer_id,
         "after_time": after_time,
         "after_event": after_event,

@@ -40,7 +40,8 @@ WHERE first_still_waiting OR occurred_at <= first_at + interval '24 hours'
 -- name: listed
 SELECT *
 FROM ({duplicates}) AS duplicates
-WHERE first_channel = coalesce(%(channel)s, first_channel)
+WHERE first_channel = coalesce(%(first_channel)s, first_channel)
+    AND second_channel = coalesce(%(second_channel)s, second_channel)
     AND (%(after_time)s::timestamptz IS NULL
         OR (second_at, second_event_id) > (%(after_time)s, %(after_event)s::uuid))
 ORDER BY second_at, second_event_id

@@ -24,13 +24,14 @@ def contradictions(
     from_: datetime | None = None,
     to: datetime | None = None,
     claim_key: str | None = None,
-    channel: str | None = None,
+    channels: Sequence[str | None] = (),
     limit: int = 100,
     token: str | None = None,
 ) -> Answer:
     """Where a channel said of a claim what another, or itself, said otherwise, by time.
 
-    In the window is what came to contradict in [from_, to); `channel` is on either side. Rows:
+    In the window is what came to contradict in [from_, to); `channels` are up to two that are on
+    either side, None for an unnamed one. Rows:
     `claim_key`, `contradicted_at` (when the later word began), `until` (when the first of both
     ended or will end; null: no end is known), and of both words, `earlier_` and `later_`: `value`,
     `channel`, `at`, `kind` (statement or promise), `id`, `event_id`, `customer_id`, `employee_id`
@@ -45,7 +46,7 @@ def contradictions(
     found = (
         _row(earlier, later)
         for earlier, later in contradicting(words, since)
-        if channel is None or channel in (earlier.channel, later.channel)
+        if _between(tuple(channels), earlier.channel, later.channel)
     )
     following = (
         row for row in found if after is None or tuple(row[name] for name in _ORDER) > after
@@ -74,6 +75,10 @@ def contradictions_by_channels(
         for pair, (number, claims) in sorted(found.items(), key=_often_first)
     ]
     return answer(cursor, _READ_MODELS, as_of, rows)
+
+
+def _between(wanted: tuple[str | None, ...], one: str | None, other: str | None) -> bool:
+    return wanted in ((), (one,), (other,), (one, other), (other, one))
 
 
 def _often_first(counted: tuple[ChannelPair, tuple[int, set[str]]]) -> tuple[int, str, str]:

@@ -42,7 +42,7 @@ def test_who_waits_on_one_channel_and_calls_another(datastore: Datastore) -> Non
     assert duplicates(datastore, at("2024-03-08 08:59")) == []
     assert duplicates(datastore, to=at("2024-03-08 09:00")) == []
     assert duplicates(datastore, from_=at("2024-03-08 09:01")) == []
-    assert duplicates(datastore, channel="phone") == []
+    assert duplicates(datastore, first_channel="phone") == []
     assert duplicates(datastore, customer_id="Ben") == []
 
 

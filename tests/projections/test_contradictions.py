@@ -79,8 +79,8 @@ def test_two_channels_tell_two_prices(datastore: Datastore) -> None:
     assert found(datastore, from_=at("2024-03-03 09:01")) == []
     assert found(datastore, to=at("2024-03-03 09:00")) == []
     assert pairs(datastore, to=at("2024-03-03 09:00")) == {}
-    assert len(found(datastore, channel="web")) == 1
-    assert found(datastore, channel="mail") == []
+    assert len(found(datastore, channels=["web"])) == 1
+    assert found(datastore, channels=["mail"]) == []
     assert found(datastore, claim_key="price:SKU-2") == []
 
 

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from ledger.datastore import Datastore
 from projections.answers import snapshot
 from questions.channels import CHANNELS
+from questions.contradictions import CONTRADICTIONS_BY_CHANNELS
+from questions.duplicates import CHANNEL_DUPLICATES_BY_CHANNELS
 from questions.explaining import linked
 from questions.promises import PROMISE_QUALITY
 from questions.question import Explanation, Question
 from questions.registry import QUESTIONS
 from questions.response_times import RESPONSE_TIMES
-from tests.projections.history import Happened, as_recorded, runner
+from tests.projections.history import Happened, as_recorded, happened, inbound, project, runner
 from tests.projections.test_properties import START, fill, histories, through_postgresql
 from tests.projections.test_survival import by_the_book
 
@@ -175,6 +177,36 @@ def test_every_question_that_is_explained_is_recomputed_here() -> None:
     assert explained == FIGURES.keys() == {question.command for question, _ in ASKED}
 
 
+def test_what_is_counted_by_channels_opens_to_the_list_of_it(datastore: Datastore) -> None:
+    """And a channel without a name is found again."""
+    words = [("mail", "1"), ("phone", "2"), ("phone", "1"), (None, "3"), (None, "4")]
+    told = [
+        happened(
+            "statement.made.v1",
+            f"2024-03-01 09:0{number}",
+            statement_id=f"S{number}",
+            claim_key="price",
+            value=value,
+            channel=channel,
+            valid_until="2024-03-10",
+        )
+        for number, (channel, value) in enumerate(words)
+    ]
+    asked = [
+        inbound(f"2024-03-01 09:0{number}", f"T{number}", channel=channel, topic="price")
+        for number, channel in enumerate(["mail", "phone", "mail", "chat"])
+    ]
+    project(datastore, [*told, *asked])
+    for question, figure, expected in (
+        (CONTRADICTIONS_BY_CHANNELS, "contradictions", 5),
+        (CHANNEL_DUPLICATES_BY_CHANNELS, "duplicates", 3),
+    ):
+        counted = rows(datastore, question, {"as_of": "2024-04-01", "from": "2024-03-01"})
+        assert len(counted) == expected
+        for row in counted:
+            assert len(rows(datastore, *opened(row))) == row[figure]
+
+
 @pytest.fixture
 def prepared(datastore: Datastore) -> Datastore:
     runner(datastore)
@@ -200,12 +232,8 @@ def test_figures_recomputed_from_their_explanation_are_the_same(
     window = {"from": "2024-03-01T09:01:00Z", "to": "2024-03-10"} if windowed else {}
     as_of = (START + timedelta(minutes=minutes)).isoformat()
     for row in rows(prepared, question, {**settings, **window, "as_of": as_of}):
-        link = urlsplit(row["explain"])
-        assert link.path == EXPLAIN.path
-        named = {
-            name: values if name == "unknown" else values[0]
-            for name, values in parse_qs(link.query, keep_blank_values=True).items()
-        }
+        question_behind, named = opened(row)
+        assert question_behind == EXPLAIN
         everything = things(prepared, named)
         assert isinstance(question.behind, Explanation)
         for figure in question.behind.figures:
@@ -216,6 +244,16 @@ def test_figures_recomputed_from_their_explanation_are_the_same(
             assert recomputed == (
                 row[figure] if row[figure] is None else pytest.approx(row[figure])
             ), figure
+
+
+def opened(row: Mapping[str, Any]) -> tuple[Question[Any], dict[str, Any]]:
+    """The question that the link of a row asks, and its parameters."""
+    link = urlsplit(row["explain"])
+    (question,) = (each for each in QUESTIONS if each.path == link.path)
+    return question, {
+        name: values if name == "unknown" else values[0]
+        for name, values in parse_qs(link.query, keep_blank_values=True).items()
+    }
 
 
 def rows(datastore: Datastore, question: Question[Any], asked: dict[str, Any]) -> Things:

@@ -172,21 +172,23 @@ def test_response_times_by_several_dimensions(api: Api) -> None:
 
 
 def test_a_matter_brought_to_two_channels_and_what_they_said_of_it(api: Api) -> None:
-    (twice,) = rows(api.client.get("/channel-duplicates?channel=chat&customer_id=C-3"))
+    (twice,) = rows(api.client.get("/channel-duplicates?first_channel=chat&customer_id=C-3"))
     assert (twice["first_touchpoint_id"], twice["second_touchpoint_id"]) == ("T-4", "T-5")
     assert (twice["after_seconds"], twice["first_still_waiting"]) == (10_800, True)
-    assert rows(api.client.get("/channel-duplicates?channel=visit")) == []
+    assert rows(api.client.get("/channel-duplicates?first_channel=visit")) == []
     (pair,) = rows(api.client.get("/channel-duplicates-by-channels?from=2026-04-01"))
     assert (pair["first_channel"], pair["second_channel"], pair["duplicates"]) == (
         "chat",
         "visit",
         1,
     )
+    assert rows(api.client.get(pair["explain"])) == [twice]
     (said,) = rows(api.client.get("/contradictions?claim_key=price:SKU-1&channel=visit"))
     assert (said["earlier_value"], said["later_value"]) == ("19.99", "24.99")
     assert said["contradicted_at"] == "2026-04-02T12:05:00Z"
     (pair,) = rows(api.client.get("/contradictions-by-channels"))
     assert (pair["channel"], pair["other_channel"], pair["claims"]) == ("chat", "visit", 1)
+    assert rows(api.client.get(pair["explain"])) == [said]
     assert rows(api.client.get("/contradictions-by-channels?to=2026-04-02")) == []
 
 
@@ -316,6 +318,7 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(api: Api, as_of: str) 
         ("/response-times?by=weather", "by"),
         ("/response-times?by=channel&by=channel", "by"),
         ("/complaints?open=maybe", "open"),
+        ("/contradictions?unknown=team", "unknown"),
         ("/explain?question=weather", "question"),
         ("/explain?question=channels&figure=judged", "figure"),
         ("/explain?question=channels&team=north", "team"),
