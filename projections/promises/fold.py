@@ -176,11 +176,12 @@ def _told(held: Promise, fact: PromiseFact) -> Promise | None:
 
     Done in time counts whenever it is heard of; otherwise the first settlement stands. Consent
     moves the due time, and taking the promise back ends it, only while it is not yet past due.
+    Of a promise that was kept in time or withdrawn nothing is left to move.
     """
     in_time = fact.occurred_at <= held.due_at
     if fact.type == REVISED:
-        before_due = fact.occurred_at < held.due_at
-        if fact.due_at is None or not (fact.customer_consented and before_due):
+        movable = held.verdict not in ("kept", "withdrawn") and fact.occurred_at < held.due_at
+        if fact.due_at is None or not (fact.customer_consented and movable):
             return None
         return held._replace(due_at=fact.due_at, due_by=fact.event_id)
     if fact.type == KEPT and in_time:

@@ -65,7 +65,7 @@ _FACTS = FactsOfThings(
 
 PROMISES = ReadModel(
     name="promises",
-    version="2",
+    version="3",
     tables=("promise_facts", "promises"),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,

@@ -168,6 +168,25 @@ def test_what_is_said_about_a_promise(datastore: Datastore) -> None:
     assert after.position == 3
 
 
+@pytest.mark.parametrize(
+    ("settled", "moved"),
+    [
+        (kept("2024-03-05"), False),
+        (withdrawn("2024-03-05"), False),
+        # It may still be kept by the time that was agreed.
+        (broken("2024-03-05"), True),
+    ],
+)
+def test_what_is_kept_or_withdrawn_is_not_moved(
+    datastore: Datastore, settled: Happened, moved: bool
+) -> None:
+    project(datastore, [MADE, settled, revised("2024-03-06", "2024-03-20 12:00")])
+    with snapshot(datastore) as cursor:
+        (row,) = promises(cursor, as_of=at("2024-04-01")).rows
+    assert row["due_at"] == at("2024-03-20 12:00" if moved else "2024-03-10 12:00")
+    assert (row["due_moved"], row["revised"]) == (moved, 1)
+
+
 def test_promises_by_verdict_customer_channel_and_due_time(datastore: Datastore) -> None:
     other = happened(
         "promise.made.v1",

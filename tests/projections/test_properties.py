@@ -472,11 +472,13 @@ def test_verdicts_are_what_the_definition_says(
     fill(prepared, [as_recorded(story)])
     with queries.snapshot(prepared) as cursor:
         rows = queries.promises(cursor, as_of=instant).rows
-    assert [row["verdict"] for row in rows] == verdict_by_definition(story, instant)
+    assert [(row["verdict"], row["due_at"]) for row in rows] == by_definition(story, instant)
 
 
-def verdict_by_definition(story: Sequence[Happened], instant: datetime) -> list[str]:
-    """The verdicts of docs/reference/metrics.md, word by word, over the facts up to an instant."""
+def by_definition(story: Sequence[Happened], instant: datetime) -> list[tuple[str, datetime]]:
+    """The verdict and the due time of docs/reference/metrics.md, word by word, over the facts up
+    to an instant; nothing before the promise was made.
+    """
     told = zip(as_recorded(story), story, strict=True)
     in_order = sorted(told, key=lambda pair: (pair[0].occurred_at, pair[0].rank, pair[0].event_id))
     facts = [event for _, event in in_order if event.occurred_at <= instant]
@@ -489,12 +491,14 @@ def verdict_by_definition(story: Sequence[Happened], instant: datetime) -> list[
         time = event.occurred_at
         kind = event.type.split(".")[1]
         if kind == "revised" and event.data["customer_consented"] and time < due:
-            due = event.data["due_at"]
+            if not kept and settling[:1] != ["withdrawn"]:
+                due = event.data["due_at"]
         elif kind == "kept":
             kept = kept or time <= due
             settling.append("kept_late")
         elif kind == "broken" or (kind == "withdrawn" and time <= due):
             settling.append(kind)
     if kept:
-        return ["kept"]
-    return settling[:1] or ["overdue" if due < instant else "pending"]
+        return [("kept", due)]
+    settled = settling[0] if settling else None
+    return [(settled or ("overdue" if due < instant else "pending"), due)]
