@@ -45,7 +45,9 @@ class AttentionRow(RowModel):
     step: str = Field(description="What is to be done")
     customer_id: str
     tier: str | None = Field(description="The customer's at `as_of`")
-    regulated: bool
+    regulated: bool = Field(
+        description="A complaint with a jurisdiction: its clock ignores the tier"
+    )
     channel: str
     topic: str | None
     team: str | None
@@ -71,8 +73,9 @@ ATTENTION = Question(
     command="attention",
     path="/attention",
     summary="What needs attention now: what is due soon or overdue, by tier and time",
-    details="Promises to be kept, customers waiting for a reply, steps that complaints need. The "
-    "clock of a regulated complaint does not know the customer's tier.",
+    details="Promises to be kept, customers waiting for a reply, steps that complaints need. A "
+    "regulated complaint stands among those of the first tier, and no service level for a tier "
+    "applies to it.",
     parameters=AttentionParameters,
     row=AttentionRow,
     ask=_ask,

@@ -187,17 +187,16 @@ def _complaints(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
         return
     book = _book(cursor, asked, since=min(row["raised_at"] for row in rows))
     for row, case in zip(rows, cases(cursor, rows, book, as_of=asked["as_of"]), strict=True):
-        regulated = bool(case.raised.data.get("jurisdiction"))
         for deadline in deadlines(case):
             yield Item(
-                1 if regulated else _priority(row["tier"]),
+                1 if case.regulated else _priority(row["tier"]),
                 deadline.due_at,
                 "complaint",
                 row["complaint_id"],
                 deadline.step,
                 row["customer_id"],
                 row["tier"],
-                regulated,
+                case.regulated,
                 row["channel"],
                 row["topic"],
                 row["team"],

@@ -50,12 +50,13 @@ class Case:
         self.steps = steps
         self.book = book
         self.tier = tier
+        self.regulated = bool(raised.data.get("jurisdiction"))
         self.as_of = as_of
         self._by_type: dict[str, list[Step]] = defaultdict(list)
         for step in steps:
             self._by_type[step.type].append(step)
         self._levels: dict[str, ServiceLevel | None] = {}
-        self.closing = standing_closing(steps)
+        self.closings, self.closing = closings_of(steps)
         self.decisions = self.all("decided")
         self.acknowledged = next(
             (step for step in self.all("acknowledged") if step.data["handled_by"] == "human"), None
@@ -84,7 +85,8 @@ class Case:
             raised.occurred_at,
             channel=raised.channel,
             topic=raised.topic,
-            tier=self.tier,
+            # The regulator's clock runs alike for every customer.
+            tier=None if self.regulated else self.tier,
             severity=raised.severity,
         )
         return level if level and self.book.measures(level, raised.occurred_at) else None
@@ -103,22 +105,39 @@ class Case:
         return self.steps[:over]
 
     def apology_needed_by(self) -> Step | None:
-        """The step that says that there is something to apologize for; None so far."""
+        """The first step that says that there is something to apologize for; None so far.
+
+        A closing that upheld it says so even if it was reopened afterwards.
+        """
         if self.raised.data.get("fault_found"):
             return self.raised
-        admitted = (step for step in self.all("apologized") if step.data["admits_fault"])
-        return next(admitted, self.upheld_by if self.upheld else None)
+        saying = [step for step in self.all("apologized") if step.data["admits_fault"]]
+        saying += [closing for closing in self.closings if closing.outcome in _UPHELD]
+        if self.upheld and self.upheld_by is not None:
+            saying.append(self.upheld_by)
+        return min(saying, key=canonical, default=None)
 
-    def missing(self, level: ServiceLevel | None) -> Ruling:
-        """How a rule stands whose step has not been taken."""
+    def required(
+        self, done: Step | None, level: ServiceLevel | None, needed_by: Step | None = None
+    ) -> Ruling:
+        """How a rule stands that requires a step, `done` or not taken so far.
+
+        The deadline is the target's; where none was agreed the first closing that is not before
+        `needed_by`, whether or not the complaint was reopened after it.
+        """
         if level is not None:
-            if self.late(level, self.as_of):
-                return Ruling(VIOLATED, ids(self.raised, level))
-        elif self.closing is not None:
-            return Ruling(VIOLATED, ids(self.closing))
-        return Ruling(PENDING)
+            late = self.late(level, self.as_of if done is None else done.occurred_at)
+            by = ids(done or self.raised, needed_by, level)
+        else:
+            needed = canonical(needed_by or self.raised)
+            over = next((each for each in self.closings if canonical(each) >= needed), None)
+            late = over is not None and (done is None or over.occurred_at < done.occurred_at)
+            by = ids(done, needed_by, over if late else None)
+        if late:
+            return Ruling(VIOLATED, by)
+        return Ruling(PENDING) if done is None else Ruling(SATISFIED, by)
 
-    def unbroken(self, *by: Step | AuthorityLimit) -> Ruling:
+    def unbroken(self, *by: Step | AuthorityLimit | None) -> Ruling:
         """How a rule stands that forbids something, while nothing has broken it."""
         if self.closing is None:
             return Ruling(PENDING)
@@ -133,15 +152,24 @@ class Case:
         return (None, None) if self.closing is None else (False, self.closing)
 
 
-def standing_closing(steps: Iterable[Step]) -> Step | None:
-    """The closing that stands after these steps; None if the complaint is open."""
+class Closings(NamedTuple):
+    """Every step that closed a complaint while it was open, and the one that stands, if any."""
+
+    every: list[Step]
+    standing: Step | None
+
+
+def closings_of(steps: Iterable[Step]) -> Closings:
+    """The closings among these steps."""
+    every: list[Step] = []
     standing = None
     for step in steps:
-        if step.type == CLOSED:
-            standing = standing or step
+        if step.type == CLOSED and standing is None:
+            standing = step
+            every.append(step)
         elif step.type == REOPENED:
             standing = None
-    return standing
+    return Closings(every, standing)
 
 
 def ids(*events: Step | ServiceLevel | AuthorityLimit | None) -> tuple[str, ...]:

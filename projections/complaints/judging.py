@@ -19,8 +19,8 @@ from projections.complaints.case import (
     Case,
     Ruling,
     case_of,
+    closings_of,
     ids,
-    standing_closing,
 )
 from projections.complaints.fold import Step, canonical
 from projections.policies.book import RuleBook
@@ -62,12 +62,7 @@ def judgement(case: Case) -> Judgement:
 
 
 def _acknowledged(case: Case) -> Ruling:
-    level, done = case.level("acknowledge"), case.acknowledged
-    if done is None:
-        return case.missing(level)
-    if case.late(level, done.occurred_at):
-        return Ruling(VIOLATED, ids(done, level))
-    return Ruling(SATISFIED, ids(done, level))
+    return case.required(case.acknowledged, case.level("acknowledge"))
 
 
 def _apologized(case: Case) -> Ruling:
@@ -75,13 +70,10 @@ def _apologized(case: Case) -> Ruling:
     if needed_by is None:
         return Ruling(PENDING) if case.upheld is None else not_applicable(case.upheld_by)
     level = case.level("apologize")
-    if not apologies:
-        return case.missing(level)
-    first, acknowledged = apologies[0], case.acknowledged
-    if acknowledged is None or canonical(first) < canonical(acknowledged):
+    first, acknowledged = next(iter(apologies), None), case.acknowledged
+    if first and (acknowledged is None or canonical(first) < canonical(acknowledged)):
         return Ruling(VIOLATED, ids(first, acknowledged))
-    state = VIOLATED if case.late(level, first.occurred_at) else SATISFIED
-    return Ruling(state, ids(first, needed_by, level))
+    return case.required(first, level, needed_by)
 
 
 def not_applicable(*by: Step | None) -> Ruling:
@@ -111,23 +103,34 @@ def _answer(case: Case, amends_id: str, before: Step | None = None) -> Step | No
 
 
 def _amends_authorized(case: Case) -> Ruling:
-    within: list[Step | AuthorityLimit] = []
-    beyond: list[Step | AuthorityLimit] = []
+    within: list[Step | AuthorityLimit | None] = []
+    beyond: list[Step | AuthorityLimit | None] = []
+    unknown: list[Step] = []
     escalated = case.first("escalated")
     for offer in case.all("amends_offered"):
-        role, value = offer.data.get("role"), offer.data.get("value")
-        if role is None or value is None:
-            continue
-        limit = case.book.limit(role, offer.occurred_at)
-        if limit is None or offer.data.get("currency", limit.currency) != limit.currency:
-            continue
-        if Decimal(value) <= limit.max_value:
+        limit, value = _limit(case, offer), offer.data.get("value")
+        if limit is not None and value is not None and Decimal(value) <= limit.max_value:
             within += [offer, limit]
         elif escalated is not None and canonical(escalated) < canonical(offer):
             within += [escalated, offer, limit]
+        elif limit is None or value is None:
+            unknown.append(offer)
         else:
             beyond += [offer, limit]
-    return Ruling(VIOLATED, ids(*beyond)) if beyond else case.unbroken(*within)
+    if beyond:
+        return Ruling(VIOLATED, ids(*beyond))
+    # Of an offer that nobody can compare with a limit nobody can say that it was within.
+    if unknown and case.closing is not None:
+        return not_applicable(*unknown)
+    return case.unbroken(*within)
+
+
+def _limit(case: Case, offer: Step) -> AuthorityLimit | None:
+    """The limit in force for whoever made an offer, in its currency; None if nobody can say."""
+    role, currency = offer.data.get("role"), offer.data.get("currency")
+    if role is None or currency is None:
+        return None
+    return case.book.limit(role, currency, offer.occurred_at)
 
 
 def _amends_delivered(case: Case) -> Ruling:
@@ -189,7 +192,7 @@ def _explained(case: Case) -> Ruling:
     if level is None:
         return Ruling(NOT_APPLICABLE)
     in_time = case.in_time(level)
-    closed = standing_closing(in_time)
+    closed = closings_of(in_time).standing
     if closed is not None:
         return not_applicable(closed)
     if not case.late(level, case.as_of):
@@ -201,9 +204,15 @@ def _explained(case: Case) -> Ruling:
 
 
 def _decision_communicated(case: Case) -> Ruling:
-    closing = case.closing
-    if closing is None:
-        return Ruling(PENDING)
+    """Judged at each closing in turn: what was missing at one stays missing after a reopening."""
+    told = [_communicated(case, closing) for closing in case.closings]
+    for each in told:
+        if each.state == VIOLATED:
+            return each
+    return told[-1] if case.closing is not None else Ruling(PENDING)
+
+
+def _communicated(case: Case, closing: Step) -> Ruling:
     before = [step for step in case.decisions if canonical(step) < canonical(closing)]
     told = next((step for step in before if step.data["communicated"]), None)
     if told is not None:

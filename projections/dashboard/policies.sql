@@ -55,10 +55,10 @@ COMMENT ON COLUMN dashboard.channel_costs.valid_to IS 'Until when it is in force
 CREATE OR REPLACE VIEW dashboard.authority_limits AS
 SELECT event_id, role, max_value, currency, published_at, valid_from,
     coalesce(lead(valid_from) OVER (
-        PARTITION BY role ORDER BY valid_from, published_at, event_id), 'infinity') AS valid_to
+        PARTITION BY role, currency ORDER BY valid_from, published_at, event_id), 'infinity') AS valid_to
 FROM read.authority_limits
 WHERE published_at <= now();
-COMMENT ON VIEW dashboard.authority_limits IS 'One row for each version of what a role may offer by itself, published by now. In force at t is the one with valid_from <= t < valid_to.';
+COMMENT ON VIEW dashboard.authority_limits IS 'One row for each version of what a role may offer by itself in a currency, published by now. In force at t is the one with valid_from <= t < valid_to.';
 COMMENT ON COLUMN dashboard.authority_limits.event_id IS 'Id of the event that published it';
 COMMENT ON COLUMN dashboard.authority_limits.role IS 'Role';
 COMMENT ON COLUMN dashboard.authority_limits.max_value IS 'Highest amends it may offer';

@@ -27,17 +27,20 @@ class RuleBook:
         until: datetime,
     ) -> None:
         self.levels = levels
-        self._limits: dict[str, list[AuthorityLimit]] = defaultdict(list)
+        self._limits: dict[tuple[str, str], list[AuthorityLimit]] = defaultdict(list)
         for limit in limits:
-            self._limits[limit.role].append(limit)
+            self._limits[limit.role, limit.currency].append(limit)
         self._calendars = calendars
         self._hours: dict[str, Hours | None] = {}
         self._first = datetime(since.year, 1, 1, tzinfo=UTC)
         self._last = datetime(min(until.year + 1, 9999), 1, 1, tzinfo=UTC)
 
-    def limit(self, role: str, at: datetime) -> AuthorityLimit | None:
-        """How much a role may offer by itself at an instant; None if nothing was set."""
-        return in_force(self._limits[role], at)
+    def limit(self, role: str, currency: str, at: datetime) -> AuthorityLimit | None:
+        """How much a role may offer by itself at an instant, in a currency; None: nothing was set.
+
+        Limits in several currencies stand beside each other.
+        """
+        return in_force(self._limits.get((role, currency), ()), at)
 
     def hours(self, calendar_id: str | None) -> Hours | None:
         """The working hours of a calendar; None if it was never published."""

@@ -55,7 +55,7 @@ SELECTORS = ("channel", "topic", "tier", "severity")
 
 
 class AuthorityLimit(NamedTuple):
-    """The highest amends that a role may offer by itself."""
+    """The highest amends that a role may offer by itself, in one currency."""
 
     event_id: str
     published_at: datetime

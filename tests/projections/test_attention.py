@@ -253,6 +253,22 @@ def test_by_tier_then_by_time_but_regulated_complaints_do_not_stand_back(
     assert (regulated["priority"], regulated["tier"]) == (1, "negative")
 
 
+def test_the_clock_of_a_regulated_complaint_does_not_know_the_tier(datastore: Datastore) -> None:
+    everybody, for_some = level("resolution", 86_400), level("resolution", 999, tier="negative")
+    raised = [
+        happened(
+            "complaint.raised.v1", "2024-03-09 10:00", complaint_id=name, channel="mail", **data
+        )
+        for name, data in (("regulated", {"jurisdiction": "NL"}), ("plain", {}))
+    ]
+    project(datastore, [everybody, for_some, tiered("Ada", "negative"), *raised])
+    (regulated, plain) = due(datastore)
+    assert [(row["thing_id"], row["due_at"], row["events"]) for row in (regulated, plain)] == [
+        ("regulated", at("2024-03-10 10:00"), [event_id(raised[0]), event_id(everybody)]),
+        ("plain", at("2024-03-09 10:16:39"), [event_id(raised[1]), event_id(for_some)]),
+    ]
+
+
 def test_pages_are_the_list_cut(datastore: Datastore) -> None:
     history = [made(f"P{number}", f"2024-03-09 1{number % 3}:00") for number in range(7)]
     project(datastore, [*history, tiered("Ada", "negative")])

@@ -1,11 +1,14 @@
 """Complaints judged by the 4A: given these steps, as of this instant, the rules stand like this."""
 
+import itertools
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.datastore import Datastore
 from projections.business_time.hours import CalendarVersion, Shift
@@ -69,6 +72,9 @@ WELL_DONE = [
     PLANNED,
 ]
 LIMIT = AuthorityLimit("limit", at("2024-01-01"), at("2024-01-01"), "agent", Decimal(50), "EUR")
+IN_DOLLARS = LIMIT._replace(
+    event_id="limit in dollars", valid_from=at("2024-02-01"), currency="USD"
+)
 
 
 def target(metric: str, hours: float, **said: Any) -> ServiceLevel:
@@ -82,6 +88,7 @@ def judged(
     *levels: ServiceLevel,
     tier: str | None = None,
     holidays: Sequence[date] = (),
+    limits: Sequence[AuthorityLimit] = (LIMIT,),
 ) -> Judgement:
     office = CalendarVersion(
         "office",
@@ -93,7 +100,7 @@ def judged(
     )
     book = RuleBook(
         Levels(levels),
-        [LIMIT],
+        limits,
         {"office": (office,)},
         since=at("2024-03-01"),
         until=at(as_of),
@@ -161,6 +168,94 @@ def test_the_level_is_that_of_the_tier_and_severity() -> None:
     ]
     assert state("acknowledged", WELL_DONE, LONG_AFTER, *levels) == "satisfied"
     assert state("acknowledged", WELL_DONE, LONG_AFTER, *levels, tier="gold") == "violated"
+
+
+def test_the_clock_of_a_regulated_complaint_does_not_know_the_tier() -> None:
+    levels = [
+        target("acknowledge", 1, service_level_id="all"),
+        target("acknowledge", 24, service_level_id="last", tier="negative"),
+    ]
+    regulated = step("raised", "2024-03-01 09:00", channel="mail", jurisdiction="NL")
+    for raised, expected in ((RAISED, "satisfied"), (regulated, "violated")):
+        history = [raised, ACKNOWLEDGED]
+        assert state("acknowledged", history, LONG_AFTER, *levels, tier="negative") == expected
+
+
+def test_without_a_target_the_first_closing_is_the_deadline_and_stays_it() -> None:
+    faulty = step("raised", "2024-03-01 09:00", channel="mail", fault_found=True)
+    late = [
+        step("acknowledged", "2024-04-10", handled_by="human"),
+        step("apologized", "2024-04-11", admits_fault=True),
+    ]
+    reopened = step("reopened", "2024-03-06")
+    for closed, after in itertools.product(
+        (CLOSED, step("closed", "2024-03-04 09:00", outcome="rejected")),
+        ([], late, [reopened], [reopened, *late]),
+    ):
+        for rule in ("acknowledged", "apologized"):
+            found = judged([faulty, closed, *after]).rules[rule]
+            assert (found.state, event_id(closed) in found.events) == ("violated", True)
+    # At the instant of the closing it is still in time.
+    at_closing = step("acknowledged", "2024-03-04 09:00", handled_by="human")
+    assert state("acknowledged", [RAISED, at_closing, CLOSED]) == "satisfied"
+
+
+def test_an_apology_is_due_at_the_first_closing_after_it_came_to_be_needed() -> None:
+    rejected = step("closed", "2024-03-02", outcome="rejected")
+    again = [RAISED, ACKNOWLEDGED, rejected, step("reopened", "2024-03-03"), CLOSED]
+    apologized = step("apologized", "2024-03-03 12:00", admits_fault=True)
+    assert state("apologized", [*again, apologized]) == "satisfied"
+    assert state("apologized", again) == "violated"
+    assert state("apologized", again, "2024-03-02") == "not_applicable"
+    # Upheld, closed without one, and rejected after it was opened again: it had been owed.
+    undone = [step("reopened", "2024-03-05"), step("closed", "2024-03-06", outcome="rejected")]
+    assert state("apologized", [RAISED, ACKNOWLEDGED, CLOSED, *undone]) == "violated"
+
+
+def hours_after(hours: int) -> str:
+    """That many hours after it was raised."""
+    return f"{RAISED.occurred_at + timedelta(hours=hours):%Y-%m-%d %H:%M}"
+
+
+HEALED_BY_DOING_IT = {"amends_delivered", "anticipated"}
+happenings = st.lists(
+    st.builds(
+        lambda hours, what: step(what[0], hours_after(hours), **what[1]),
+        st.integers(0, 30),
+        st.sampled_from(
+            [
+                ("acknowledged", {"handled_by": "human"}),
+                ("apologized", {"admits_fault": True}),
+                ("apologized", {"admits_fault": False}),
+                ("amends_delivered", {"amends_id": "A1"}),
+                ("amends_answered", {"amends_id": "A1", "accepted": True}),
+                ("prevention_planned", {"root_cause": "x", "origin": "policy", "measure": "y"}),
+                ("decided", {"decision": "rejected", "communicated": True}),
+                ("decided", {"decision": "rejected", "communicated": False}),
+                ("explained", {"reason": "parts"}),
+                ("closed", {"outcome": "upheld"}),
+                ("closed", {"outcome": "rejected"}),
+                ("closed", {"outcome": "withdrawn"}),
+                ("reopened", {}),
+            ]
+        ),
+    ),
+    max_size=9,
+)
+
+
+@given(happenings, st.booleans())
+def test_what_was_violated_stays_violated_whatever_follows(
+    taken: list[Happened], agreed: bool
+) -> None:
+    """Reopened, closed again, done after all. But for what has a later deadline each time."""
+    levels = [target("acknowledge", 5), target("apologize", 9), target("resolution", 12)]
+    violated: set[str] = set()
+    for hours in range(32):
+        rules = judged([RAISED, *taken], hours_after(hours), *(levels if agreed else ())).rules
+        now = {name for name, ruling in rules.items() if ruling.state == "violated"}
+        assert violated <= now
+        violated = now - HEALED_BY_DOING_IT
 
 
 def test_a_target_in_business_time() -> None:
@@ -245,6 +340,29 @@ def test_no_offer_above_the_limit_unless_escalated_before() -> None:
     assert state("amends_authorized", without(OFFERED, ACCEPTED, DELIVERED)) == "not_applicable"
 
 
+def test_limits_in_several_currencies_stand_beside_each_other() -> None:
+    def offered(value: int, **said: Any) -> Happened:
+        told = {"amends_id": f"A{value}", "kind": "refund", "value": Decimal(value)}
+        return step("amends_offered", "2024-03-02 10:00", **told, **{"role": "agent"} | said)
+
+    euros, dear = offered(40, currency="EUR"), offered(51, currency="EUR")
+    dollars, pounds = offered(45, currency="USD"), offered(46, currency="GBP")
+    both = {"limits": [LIMIT, IN_DOLLARS]}
+
+    def found(*offers: Happened, **how: Any) -> str:
+        return state("amends_authorized", [RAISED, *offers, CLOSED], **both, **how)
+
+    assert found(euros, dollars) == "satisfied"
+    assert found(dear, dollars) == "violated"
+    # Of these nobody can say that they were within a limit, nor then that all were.
+    for unknown in (pounds, offered(1), offered(2, currency="EUR", role="nobody")):
+        assert found(euros, unknown) == "not_applicable"
+        assert found(euros, unknown, as_of="2024-03-03") == "pending"
+        assert found(dear, unknown) == "violated"
+    escalated = step("escalated", "2024-03-02 09:00", reason="over_authority")
+    assert found(escalated, euros, pounds) == "satisfied"
+
+
 def test_what_was_accepted_is_delivered() -> None:
     assert state("amends_delivered", without(DELIVERED), "2024-03-03") == "pending"
     assert state("amends_delivered", without(DELIVERED)) == "violated"
@@ -314,6 +432,19 @@ def test_the_decision_is_told_before_closing() -> None:
     withdrawn = step("closed", "2024-03-02", outcome="withdrawn")
     assert state("decision_communicated", [RAISED, withdrawn]) == "not_applicable"
     assert state("decision_communicated", WELL_DONE, "2024-03-04 08:59") == "pending"
+
+
+def test_every_closing_needs_the_decision_told_before_it() -> None:
+    told = [
+        step("reopened", "2024-03-05"),
+        step("decided", "2024-03-06", decision="upheld", communicated=True),
+        step("closed", "2024-03-07", outcome="upheld"),
+    ]
+    found = judged([RAISED, CLOSED, *told]).rules["decision_communicated"]
+    assert found == ("violated", (event_id(CLOSED),))
+    assert state("decision_communicated", [RAISED, CLOSED, *told[:1]]) == "violated"
+    assert state("decision_communicated", [*without(PLANNED), *told]) == "satisfied"
+    assert state("decision_communicated", [*without(PLANNED), *told[:1]]) == "pending"
 
 
 def test_listed_complaints_are_judged(datastore: Datastore) -> None:
