@@ -178,9 +178,11 @@ class Rebuild:
             live = {slot.name: slot.version for slot in slots_of(cursor, self._names())}
         return all(live.get(model.name) == model.version for model in self._models)
 
-    def swap(self) -> None:
-        """Put them in the place of the live ones, which are kept."""
-        swap(self._datastore, self._models)
+    def swap(self, followed_by: int | None = None) -> None:
+        """Put them in the place of the live ones, which are kept; so many workers follow from then
+        on (None: as before).
+        """
+        swap(self._datastore, self._models, followed_by)
         self.drop()
 
     def drop(self) -> None:
@@ -263,7 +265,8 @@ def replace_stale(
     stop: Event | None = None,
     on_progress: Callable[[Done], None] = lambda _: None,
 ) -> None:
-    """Build anew, beside, whatever is live in another version than ours, and put it in its place.
+    """Build anew, beside, whatever is live in another version than ours, and put it in its place,
+    for so many `workers` to follow.
 
     If another program does so already, wait for it. Raises Stopped.
     """
@@ -282,7 +285,7 @@ def replace_stale(
                     on_progress=on_progress,
                 )
                 rebuild.build()
-                rebuild.swap()
+                rebuild.swap(workers)
         except RebuildGoesOn:
             if stop.wait(_SECONDS_BETWEEN_LOOKS):
                 raise Stopped("stopped while another program builds read models") from None

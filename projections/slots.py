@@ -1,7 +1,7 @@
 """Table `position`: where each worker stands with each read model."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,32 +69,40 @@ def divide(
     cursor: PgCursor, model: ReadModel, workers: int, position: int, highest: int = 0
 ) -> None:
     """Set a read model's positions, one for each worker, all of them at `position`."""
-    cursor.execute(_SQL["forget"], {"names": [model.name]})
-    cursor.execute(
-        _SQL["divide"],
-        {
-            "name": model.name,
-            "workers": workers if model.per_customer else 1,
-            "version": model.version,
-            "tables": list(model.tables),
-            "position": position,
-            "highest": max(position, highest),
-        },
-    )
+    shared_by = workers if model.per_customer else 1
+    _set(cursor, Slot(model.name, model.version, 0, shared_by, position, highest), model.tables)
 
 
 def share_anew(cursor: PgCursor, models: Iterable[ReadModel], workers: int) -> None:
-    """Divide the customers between so many workers. Each begins at the lowest position of before:
-    folds take what they know already without changing anything.
+    """Divide the customers between so many workers; of read models that stand there in another
+    version nothing is changed.
     """
     for model in models:
         slots = locked_slots(cursor, [model.name])
-        wanted = workers if model.per_customer else 1
-        if slots[0].version == model.version and slots[0].workers != wanted:
-            divide(
-                cursor,
-                model,
-                workers,
-                min(slot.position for slot in slots),
-                max(slot.highest for slot in slots),
-            )
+        if slots[0].version == model.version:
+            share_slots(cursor, slots, model.tables, workers if model.per_customer else 1)
+
+
+def share_slots(
+    cursor: PgCursor, slots: Sequence[Slot], tables: Sequence[str], workers: int
+) -> None:
+    """Make the slots of one read model those of exactly so many workers. Each begins at the lowest
+    position of before: folds take what they know already without changing anything.
+    """
+    if slots[0].workers != workers:
+        position = min(slot.position for slot in slots)
+        highest = max(slot.highest for slot in slots)
+        _set(cursor, slots[0]._replace(workers=workers, position=position, highest=highest), tables)
+
+
+def _set(cursor: PgCursor, slot: Slot, tables: Sequence[str]) -> None:
+    """Set the positions of all workers as in one's."""
+    cursor.execute(_SQL["forget"], {"names": [slot.name]})
+    cursor.execute(
+        _SQL["divide"],
+        {
+            **slot._asdict(),
+            "tables": list(tables),
+            "highest": max(slot.position, slot.highest),
+        },
+    )

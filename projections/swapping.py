@@ -20,7 +20,14 @@ from ledger.sql import named_queries
 from projections.model import ReadModel
 from projections.runner import Runner
 from projections.schemas import BUILDING, LIVE, PREVIOUS, SWAPPING, drop_tables, work_in
-from projections.slots import define_views, divide, prepare_positions, slots_of
+from projections.slots import (
+    define_views,
+    divide,
+    locked_slots,
+    prepare_positions,
+    share_slots,
+    slots_of,
+)
 
 _SQL = named_queries(Path(__file__).with_name("swapping.sql"))
 _SECONDS_BETWEEN_ATTEMPTS = 1.0
@@ -44,20 +51,24 @@ class Placed(NamedTuple):
 
 
 def swap(
-    datastore: Datastore, models: Sequence[ReadModel], wait: Callable[[float], object] = time.sleep
+    datastore: Datastore,
+    models: Sequence[ReadModel],
+    workers: int | None = None,
+    wait: Callable[[float], object] = time.sleep,
 ) -> None:
     """Put what was built, and brought up to date, in the place of the live read models.
 
-    The former ones are kept, in place of those kept before. Questions that run are waited for, but
-    they are not made to wait for long themselves: what is not free within a moment is tried again,
-    after `wait` seconds.
+    Their customers are divided between so many `workers` from then on (None: as those of the live
+    ones were). The former ones are kept, in place of those kept before. Questions that run are
+    waited for, but they are not made to wait for long themselves: what is not free within a moment
+    is tried again, after `wait` seconds.
     """
     rebuilt = Runner(datastore, models, schema=BUILDING)
     names = [model.name for model in models]
 
     def change(cursor: PgCursor) -> bool:
         end = last_position(cursor)
-        workers = {slot.name: slot.workers for slot in slots_of(cursor, names)}
+        live = {slot.name: slot.workers for slot in slots_of(cursor, names)}
         work_in(cursor, BUILDING)
         if end - min(slot.position for slot in slots_of(cursor, names)) > _MOST_EVENTS_LEFT:
             return False  # too much has come in the meantime: not while everybody waits
@@ -66,7 +77,7 @@ def swap(
         _replace(cursor, BUILDING, _placed(cursor, BUILDING, names))
         work_in(cursor, LIVE)
         for model in models:
-            divide(cursor, model, workers.get(model.name, 1), end)
+            divide(cursor, model, workers or live.get(model.name, 1), end)
         define_views(cursor)
         return True
 
@@ -80,6 +91,9 @@ def go_back(
 ) -> list[Placed]:
     """Change places of the live and the former read models of these names (none: of all that were
     kept). The same again undoes it. Gives those that are live now.
+
+    Where only rows change, not the version, whoever follows goes on with them, so their customers
+    are divided as those of the live ones. A program of another version divides them as it starts.
 
     Raises NothingToGoBackTo.
     """
@@ -96,6 +110,7 @@ def go_back(
             )
         if not former:
             raise NothingToGoBackTo("no former read model was kept: nothing was rebuilt so far")
+        _share_as_live(cursor, former)
         work_in(cursor, SWAPPING)
         prepare_positions(cursor)
         for placed in former:
@@ -108,6 +123,17 @@ def go_back(
         return former
 
     return _in_one_step(datastore, wait, change)
+
+
+def _share_as_live(cursor: PgCursor, former: Iterable[Placed]) -> None:
+    """Divide kept read models between the workers that follow the live ones of their versions."""
+    for placed in former:
+        work_in(cursor, LIVE)
+        live = slots_of(cursor, [placed.name])
+        if live and live[0].version == placed.version:
+            work_in(cursor, PREVIOUS)
+            kept = locked_slots(cursor, [placed.name])
+            share_slots(cursor, kept, placed.tables, live[0].workers)
 
 
 def _in_one_step(

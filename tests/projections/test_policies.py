@@ -23,6 +23,45 @@ OFFICE = happened(
     valid_from="2024-01-02",
 )
 
+ONE_OF_EACH = [
+    OFFICE,
+    happened(
+        "service_level.published.v1",
+        "2024-01-01",
+        service_level_id="S",
+        metric="first_response",
+        target_seconds=3600,
+        clock="business",
+        calendar_id="office",
+        valid_from="2024-01-02",
+    ),
+    happened(
+        "channel.costed.v1",
+        "2024-01-01",
+        channel="mail",
+        cost_per_minute=Decimal("0.35"),
+        currency="EUR",
+        valid_from="2024-01-02",
+    ),
+    happened(
+        "authority_limit.set.v1",
+        "2024-01-01",
+        role="agent",
+        max_value=Decimal(50),
+        currency="EUR",
+        valid_from="2024-01-02",
+    ),
+    happened(
+        "moment.classified.v1",
+        "2024-01-01",
+        moment="delivery",
+        importance="key",
+        valid_from="2024-01-02",
+    ),
+    happened("customer.tiered.v1", "2024-02-01", tier="most_growable"),
+    happened("customer.tiered.v1", "2024-01-01", tier="negative"),
+]
+
 
 def level(published: str, valid_from: str, **said: Any) -> ServiceLevel:
     told: dict[str, Any] = {
@@ -37,45 +76,7 @@ def level(published: str, valid_from: str, **said: Any) -> ServiceLevel:
 
 
 def test_every_version_is_a_row(datastore: Datastore) -> None:
-    history = [
-        OFFICE,
-        happened(
-            "service_level.published.v1",
-            "2024-01-01",
-            service_level_id="S",
-            metric="first_response",
-            target_seconds=3600,
-            clock="business",
-            calendar_id="office",
-            valid_from="2024-01-02",
-        ),
-        happened(
-            "channel.costed.v1",
-            "2024-01-01",
-            channel="mail",
-            cost_per_minute=Decimal("0.35"),
-            currency="EUR",
-            valid_from="2024-01-02",
-        ),
-        happened(
-            "authority_limit.set.v1",
-            "2024-01-01",
-            role="agent",
-            max_value=Decimal(50),
-            currency="EUR",
-            valid_from="2024-01-02",
-        ),
-        happened(
-            "moment.classified.v1",
-            "2024-01-01",
-            moment="delivery",
-            importance="key",
-            valid_from="2024-01-02",
-        ),
-        happened("customer.tiered.v1", "2024-02-01", tier="most_growable"),
-        happened("customer.tiered.v1", "2024-01-01", tier="negative"),
-    ]
-    project(datastore, history)
+    project(datastore, ONE_OF_EACH)
     rows = rows_of(datastore)
     (calendar,) = rows["calendars"]
     assert (calendar["timezone"], calendar["valid_from"]) == (

@@ -106,23 +106,6 @@ def test_a_row_that_was_changed_by_hand_is_found(datastore: Datastore) -> None:
         assert {row["verdict"] for row in promises(cursor, as_of=NOW).rows} == {"kept"}
 
 
-@pytest.mark.parametrize("table", [t for model in read_models() for t in model.tables])
-def test_a_missing_row_is_found_in_any_table(datastore: Datastore, table: str) -> None:
-    tell(datastore, crowd(2))
-    runner(datastore).catch_up()
-    with read_schema(datastore) as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE ctid = (SELECT min(ctid) FROM {table})")
-        removed = cursor.rowcount
-    again = rebuild(datastore)
-    again.build()
-    found = again.difference()
-    if not removed:
-        assert found is None
-    else:
-        assert found is not None
-        assert (found.table, found.one) == (table, None)
-
-
 def test_a_builder_that_was_killed_is_gone_on_from(datastore: Datastore, database_url: str) -> None:
     tell(datastore, crowd(60))
     runner(datastore).catch_up()
@@ -335,6 +318,30 @@ def test_going_back_is_one_step_and_then_it_catches_up(datastore: Datastore) -> 
         assert len(timeline(cursor, "customer 1", as_of=NOW).rows) == 11
     go_back(datastore, ["timeline"])
     assert versions(datastore)["timeline"] == "2"
+
+
+def test_who_follows_the_live_ones_follows_what_is_put_in_their_place(
+    datastore: Datastore,
+) -> None:
+    """Kept rows of four workers, and rows built by nobody in particular: two go on with both."""
+    tell(datastore, crowd(8))
+    Runner(datastore, read_models()).prepare(4)
+    runner(datastore).catch_up()
+    again = rebuild(datastore)
+    again.build()
+    again.swap()
+    assert [model.name for model in Runner(datastore, newer_models()).prepare(2)] == ["timeline"]
+    go_back(datastore, [name for name in NAMES if name != "timeline"])
+    replace_stale(datastore, newer_models, workers=2)
+    tell(datastore, crowd(8, first=8))
+    for worker in range(2):
+        following = Runner(datastore, newer_models(), worker=worker)
+        while following.step():
+            pass
+    with snapshot(datastore) as cursor:
+        assert {row["name"]: row["positions"] for row in standing(cursor)} == {
+            name: [162, 162] for name in NAMES
+        }
 
 
 def test_nothing_to_go_back_to_is_told(datastore: Datastore) -> None:
