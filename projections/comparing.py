@@ -1,6 +1,6 @@
 """Compares read models in two schemas, row for row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ _SQL = named_queries(Path(__file__).with_name("comparing.sql"))
 
 class Difference(NamedTuple):
     """The first row of a table that is not the same in both: as it is in the one and the other,
-    None where it is missing.
+    None where it is missing. Values are written as in JSON.
     """
 
     table: str
@@ -44,36 +44,14 @@ def _difference(
     cursor.execute(_SQL["key"], {"table": one.as_string(cursor)})
     [names] = cursor.fetchone() or ([],)
     key = sql.SQL(", ").join(map(sql.Identifier, names))
-    missing = [
-        found
-        for left, right in ((one, other), (other, one))
-        if (found := _first_missing(cursor, left, right, key)) is not None
-    ]
+    cursor.execute(sql.SQL(_SQL["first_missing"]).format(one=one, other=other, key=key))
+    missing = cursor.fetchall()
     if not missing:
         return None
-    values = min(missing)
-    return Difference(
-        table,
-        dict(zip(names, map(str, values), strict=True)),
-        _row(cursor, one, key, values),
-        _row(cursor, other, key, values),
-    )
-
-
-def _first_missing(
-    cursor: PgCursor, one: sql.Identifier, other: sql.Identifier, key: sql.Composable
-) -> tuple[Any, ...] | None:
-    cursor.execute(sql.SQL(_SQL["first_missing"]).format(one=one, other=other, key=key))
-    return cursor.fetchone()
-
-
-def _row(
-    cursor: PgCursor, table: sql.Identifier, key: sql.Composable, values: Sequence[Any]
-) -> dict[str, Any] | None:
-    cursor.execute(
-        sql.SQL(_SQL["row"]).format(
-            table=table, key=key, values=sql.SQL(", ").join(map(sql.Literal, values))
-        )
-    )
-    row = cursor.fetchone()
-    return None if row is None else dict(row[0])
+    # Compared and put in order by the database alone: it knows null and infinity.
+    *_, first = missing[0]
+    told = {name: first[name] for name in names}
+    rows = {
+        is_one: row for *_, is_one, row in missing if {name: row[name] for name in names} == told
+    }
+    return Difference(table, told, rows.get(True), rows.get(False))
