@@ -28,6 +28,7 @@ class DuplicateRow(RowModel):
     customer_id: str
     topic: str | None
     case_id: str | None
+    first_customer_id: str
     first_channel: str
     first_at: datetime
     first_touchpoint_id: str

@@ -40,11 +40,8 @@ class Identity(NamedTuple):
     merged_by: str | None = None
 
 
-def together(customer_id: str, merges: Iterable[Merge]) -> list[Identity]:
-    """Every id that is one person with `customer_id`: that one first, the others by merge and id.
-
-    Pure, and blind to the order of its input.
-    """
+def _beside(merges: Iterable[Merge]) -> dict[str, list[tuple[str, Merge]]]:
+    """For each id those that it is merged with, and by which merge."""
     last: dict[frozenset[str], Merge] = {}
     for merge in sorted(merges, key=lambda merge: (merge.occurred_at, merge.rank, merge.event_id)):
         pair = frozenset((merge.customer_id, merge.merged_customer_id))
@@ -57,10 +54,21 @@ def together(customer_id: str, merges: Iterable[Merge]) -> list[Identity]:
             one, other = pair
             beside[one].append((other, merge))
             beside[other].append((one, merge))
+    return beside
+
+
+def together(customer_id: str, merges: Iterable[Merge]) -> list[Identity]:
+    """Every id that is one person with `customer_id`: that one first, the others by merge and id.
+
+    Pure, and blind to the order of its input.
+    """
+    beside = _beside(merges)
     found = {customer_id: Identity(customer_id)}
     reached = [customer_id]
     while reached:
-        steps = [step for id_ in sorted(reached) for step in beside[id_] if step[0] not in found]
+        steps = [
+            step for id_ in sorted(reached) for step in beside.get(id_, ()) if step[0] not in found
+        ]
         for other, merge in sorted(steps, key=lambda step: (step[1].occurred_at, step[1].event_id)):
             found.setdefault(other, Identity(other, merge.occurred_at, merge.event_id))
         reached = sorted({other for other, _ in steps})
@@ -72,6 +80,26 @@ def person(cursor: PgCursor, customer_id: str, *, as_of: datetime) -> list[Ident
     """`together` of what had happened by `as_of`."""
     cursor.execute(_MERGES, {"customer_id": customer_id, "as_of": as_of})
     return together(customer_id, map(Merge._make, cursor))
+
+
+def all_persons(merges: Iterable[Merge]) -> dict[str, str]:
+    """For each id that is one person with another, the least of that person's ids. Pure."""
+    beside = _beside(merges)
+    least: dict[str, str] = {}
+    for first in sorted(beside):
+        reached = [] if first in least else [first]
+        while reached:
+            id_ = reached.pop()
+            if id_ not in least:
+                least[id_] = first
+                reached += [other for other, _ in beside[id_]]
+    return least
+
+
+def persons(cursor: PgCursor, *, as_of: datetime) -> dict[str, str]:
+    """`all_persons` of what had happened by `as_of`."""
+    cursor.execute(_SQL["all_merges"], {"as_of": as_of})
+    return all_persons(map(Merge._make, cursor))
 
 
 def ever_together(cursor: PgCursor, customer_id: str) -> list[str]:

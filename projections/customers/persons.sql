@@ -21,3 +21,8 @@ SELECT event_id, merges.customer_id, merged_customer_id, occurred_at, rank, merg
 FROM merges
 JOIN reached USING (customer_id)
 WHERE occurred_at <= %(as_of)s
+
+-- name: all_merges
+SELECT event_id, customer_id, merged_customer_id, occurred_at, rank, merged
+FROM merges
+WHERE occurred_at <= %(as_of)s

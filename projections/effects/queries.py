@@ -12,6 +12,7 @@ from projections.answers import Answer, WrongParameter, answer, fetch, window
 from projections.complaints.case import PENDING, VIOLATED
 from projections.complaints.judging import Judgement
 from projections.complaints.reading import READ_MODELS, judged
+from projections.customers.persons import persons
 from projections.grouping import UnknownDimension
 from projections.proportions import wilson
 
@@ -59,10 +60,11 @@ def effects(
     violated; `open`: one is still pending), `reading` (OBSERVATION), `complaints`, `customers`,
     `following` (complaints raised less than `days` before `as_of`, which are in no rate),
     `followed`, and of these `repurchased` and `lapsed` (their customers bought, or lapsed, after
-    the complaint and at most `days` later) with `repurchase_rate` and `lapse_rate` and their 95 %
-    Wilson intervals (`_low` and `_high`). Whoever complains several times is followed after each.
-    Complete recoveries look the better for being judged at `as_of` and followed from the raising:
-    whoever leaves at once can hardly be recovered any more.
+    the complaint and at most `days` later, under whichever id of the person) with
+    `repurchase_rate` and `lapse_rate` and their 95 % Wilson intervals (`_low` and `_high`). Whoever
+    complains several times is followed after each. Complete recoveries look the better for being
+    judged at `as_of` and followed from the raising: whoever leaves at once can hardly be recovered
+    any more.
 
     Raises UnknownDimension and NotSoLong.
     """
@@ -71,18 +73,30 @@ def effects(
     if not 1 <= days <= LONGEST_DAYS:
         raise NotSoLong(f"days must be from 1 to {LONGEST_DAYS}")
     raised = fetch(cursor, _SQL["raised"], {"as_of": as_of, **window(from_, to)})
+    person = persons(cursor, as_of=as_of)
+    identities: dict[str, list[str]] = defaultdict(list)
+    for customer_id, name in person.items():
+        identities[name].append(customer_id)
+    followed = [
+        (row["complaint_id"], customer_id, row["raised_at"].isoformat())
+        for row in raised
+        for customer_id in identities.get(person.get(row["customer_id"], ""), [row["customer_id"]])
+    ]
     asked = {
         "as_of": as_of,
         "days": days,
-        "complaints": text_array(row["complaint_id"] for row in raised),
-        "customers": text_array(row["customer_id"] for row in raised),
-        "raised": text_array(row["raised_at"].isoformat() for row in raised),
+        "complaints": text_array(complaint for complaint, _, _ in followed),
+        "customers": text_array(customer for _, customer, _ in followed),
+        "raised": text_array(raised_at for _, _, raised_at in followed),
     }
     after = {row["complaint_id"]: row for row in fetch(cursor, _SQL["followed"], asked)}
     groups: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
     for row, found in zip(raised, judged(cursor, raised, as_of=as_of), strict=True):
         group = row[by] if by else None
-        groups[group, recovery(found.judgement)].append(row | after[row["complaint_id"]])
+        of_person = {"person": person.get(row["customer_id"], row["customer_id"])}
+        groups[group, recovery(found.judgement)].append(
+            row | of_person | after[row["complaint_id"]]
+        )
     rows = [
         ({by: group} if by else {}) | {"recovery": name} | _figures(groups[group, name])
         for group, name in sorted(groups, key=_in_order)
@@ -114,7 +128,7 @@ def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "reading": OBSERVATION,
         "complaints": len(rows),
-        "customers": len({row["customer_id"] for row in rows}),
+        "customers": len({row["person"] for row in rows}),
         "following": len(rows) - n,
         "followed": n,
         "repurchased": repurchased,

@@ -8,7 +8,7 @@ import pytest
 from ledger.datastore import Datastore
 from projections.answers import snapshot
 from projections.channels.duplicates import channel_duplicates, channel_duplicates_by_channels
-from tests.projections.history import Happened, at, event_id, inbound, outbound, project
+from tests.projections.history import Happened, at, event_id, happened, inbound, outbound, project
 
 NOW = at("2024-06-01")
 
@@ -28,6 +28,7 @@ def test_who_waits_on_one_channel_and_calls_another(datastore: Datastore) -> Non
         "customer_id": "Ada",
         "topic": "boiler",
         "case_id": None,
+        "first_customer_id": "Ada",
         "first_channel": "mail",
         "first_at": at("2024-03-01 09:00"),
         "first_touchpoint_id": "A1",
@@ -75,6 +76,49 @@ def test_once_answered_a_day_makes_the_difference(
     assert len(rows) == found
     if found:
         assert not rows[0]["first_still_waiting"]
+
+
+def test_who_is_known_by_two_ids_on_two_channels(datastore: Datastore) -> None:
+    call = inbound("2024-03-05 09:00", "B", channel="phone", customer_id="Ben", topic="boiler")
+    merge = {"customer_id": "Ben", "merged_customer_id": "Ada"}
+    history = [
+        MAIL,
+        call,
+        happened("customer.merged.v1", "2024-04-01", **merge),
+        happened("customer.unmerged.v1", "2024-05-01", **merge),
+    ]
+    project(datastore, history)
+    merged = at("2024-04-15")
+    (row,) = duplicates(datastore, merged)
+    assert (row["first_customer_id"], row["customer_id"]) == ("Ada", "Ben")
+    assert row["first_still_waiting"]
+    for customer in ("Ada", "Ben"):
+        assert duplicates(datastore, merged, customer_id=customer) == [row]
+    with snapshot(datastore) as cursor:
+        (counted,) = channel_duplicates_by_channels(cursor, as_of=merged).rows
+    assert (counted["duplicates"], counted["customers"]) == (1, 1)
+    # Before the merge, and once it was taken back, they are two.
+    assert duplicates(datastore, at("2024-03-31")) == duplicates(datastore) == []
+
+
+@pytest.mark.parametrize("case_id", [None, "C"])
+def test_a_question_added_to_another_waits_with_it(
+    datastore: Datastore, case_id: str | None
+) -> None:
+    """Nobody answered the first mail: the second one, about something else, waits as well."""
+    history = [
+        inbound("2024-01-01 09:00", "0", topic="price"),  # an episode of its own, never answered
+        inbound("2024-03-01 09:00", "1", topic="price", case_id=case_id),
+        inbound("2024-03-01 09:10", "2", topic="boiler", case_id=case_id),
+        inbound("2024-03-04 09:00", "3", topic="boiler", case_id="D", channel="phone"),
+    ]
+    reply = outbound("2024-03-02 09:00", "4", case_id=case_id, in_reply_to="2")
+    project(datastore, history)
+    (row,) = duplicates(datastore)
+    assert (row["first_touchpoint_id"], row["first_still_waiting"]) == ("2", True)
+    assert row["after_seconds"] > 86_400
+    project(datastore, [reply._replace(data=reply.data | {"in_reply_to": None})])
+    assert duplicates(datastore) == []
 
 
 def test_without_a_topic_the_case_says_what_it_is_about(datastore: Datastore) -> None:

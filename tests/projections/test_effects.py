@@ -81,6 +81,24 @@ def test_repurchase_and_lapse_by_whether_the_recovery_was_complete(datastore: Da
     assert {row["reading"] for row in told.values()} == {"observation"}
 
 
+def test_what_is_bought_under_another_id_of_the_person(datastore: Datastore) -> None:
+    merge = {"customer_id": "Ben", "merged_customer_id": "Ada"}
+    history = [
+        *complaint_of("Ada", complete=True),
+        *complaint_of("Ben", complete=True),
+        happened("customer.merged.v1", "2024-04-01", **merge),
+        bought("2024-06-01", "Ben"),
+        lapsed("2024-07-01", "Ada"),
+        happened("customer.unmerged.v1", "2025-06-01", **merge),
+    ]
+    project(datastore, history)
+    columns = ("complaints", "customers", "followed", "repurchased", "lapsed")
+    (merged,) = rows(datastore, as_of=at("2025-05-31"))
+    assert tuple(merged[column] for column in columns) == (2, 1, 2, 2, 2)
+    (apart,) = rows(datastore)
+    assert tuple(apart[column] for column in columns) == (2, 2, 2, 1, 1)
+
+
 def test_the_time_of_following_is_asked_for(datastore: Datastore) -> None:
     project(datastore, HISTORY)
     complete, *_ = rows(datastore, days=60)

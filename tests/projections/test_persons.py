@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.datastore import Datastore
 from projections.answers import snapshot
-from projections.customers.persons import Merge, ever_together, together
+from projections.customers.persons import Merge, all_persons, ever_together, together
 from projections.knowing import knowing
 from projections.registry import read_models
 from projections.timeline.queries import timeline
@@ -51,6 +51,9 @@ def test_a_person_is_reached_from_each_of_its_ids_over_any_number_of_steps() -> 
     broken = [*chain, merge("2024-04-01", "C6", "C5", taken_back=True)]
     assert set(ids("C1", *broken)) == {"C1", "C2", "C3", "C4", "C5"}
     assert set(ids("C9", *broken)) == {"C6", "C7", "C8", "C9"}
+    assert all_persons(chain) == dict.fromkeys(whole, "C1")
+    assert all_persons(broken) == {f"C{n}": "C1" if n < 6 else "C6" for n in range(1, 10)}
+    assert all_persons([merge("2024-03-01", "Ada", "Ada")]) == {}
 
 
 def test_a_circle_holds_where_one_link_is_taken_back() -> None:
