@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,8 +72,8 @@ def signers(cursor: PgCursor) -> list[SignedSince]:
     """The keys that signed, the oldest first."""
     cursor.execute(_SQL["signers"])
     found = cursor.fetchall()
-    ends: Sequence[int | None] = [first for _, first in found[1:]] + [None]
-    return [SignedSince(key, first, end) for (key, first), end in zip(found, ends, strict=True)]
+    ends = [first for _, first in found[1:]]
+    return [SignedSince(key, first, end) for (key, first), end in zip_longest(found, ends)]
 
 
 def inclusion(cursor: PgCursor, position: int, size: int) -> list[bytes]:

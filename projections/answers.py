@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,12 @@ def page(question: str, limit: int, as_of: datetime, token: str | None) -> Page:
     if token is None:
         return Page(limit, as_of, None)
     try:
-        asked, first_as_of, after = json.loads(base64.urlsafe_b64decode(token.encode()))
+        asked, first_as_of, after = json.loads(_unsealed(token))
         if asked != question or not isinstance(after, list):
             raise BadToken(f"this token does not belong to {question}")
         return Page(limit, datetime.fromisoformat(first_as_of), after)
+    except BadToken:
+        raise
     except (binascii.Error, UnicodeError, TypeError, ValueError) as error:
         raise BadToken("this is not a token of a former answer") from error
 
@@ -139,8 +142,31 @@ def cut(
         return rows, None
     rows = rows[: page_.limit]
     after = [_token_value(rows[-1][name]) for name in key]
-    token = json.dumps([question, page_.as_of.isoformat(), after], separators=(",", ":"))
-    return rows, base64.urlsafe_b64encode(token.encode()).decode()
+    told = json.dumps([question, page_.as_of.isoformat(), after], separators=(",", ":"))
+    return rows, _sealed(told.encode())
+
+
+_SUM_BYTES = 9
+
+
+def _sealed(told: bytes) -> str:
+    """What a token carries, behind its checksum: whoever changes or makes up a token is told so,
+    and nothing but values of a former row gets into a statement.
+    """
+    return base64.urlsafe_b64encode(_sum(told) + told).decode()
+
+
+def _unsealed(token: str) -> bytes:
+    """What a token carries. Raises BadToken, binascii.Error and UnicodeError."""
+    both = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+    told = both[_SUM_BYTES:]
+    if both[:_SUM_BYTES] != _sum(told):
+        raise BadToken("this is not a token of a former answer")
+    return told
+
+
+def _sum(told: bytes) -> bytes:
+    return sha256(b"servicetrail token\n" + told).digest()[:_SUM_BYTES]
 
 
 def _token_value(value: Any) -> Any:

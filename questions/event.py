@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -122,5 +122,6 @@ EVENT = Question(
     ask=_ask,
     tables=_tables,
     subject="position",
+    subject_type=Annotated[str, Field(json_schema_extra={"pattern": "^[0-9]{1,18}$"})],
     thing="event",
 )

@@ -14,7 +14,7 @@ from ledger.datastore import PgCursor
 from projections.answers import Answer, WrongParameter, page
 from projections.conversations.fold import METRICS
 from projections.explaining import EXPLAIN, Behind
-from questions.parameters import AsOf, Identifier, Paging, Window, one_of
+from questions.parameters import AsOf, Identifier, Paging, Text, Window, one_of
 from questions.question import Explanation, Listed, OneThing, Question, RowModel
 from questions.tables import column, duration, in_columns, instant, words
 from schemas.codec import instant_text
@@ -37,14 +37,14 @@ class ExplainParameters(Window, Paging):
     figure: Identifier | None = Field(
         default=None, description="Only what this figure of the row was computed from"
     )
-    channel: str | None = Field(default=None, description="The row's channel")
-    topic: str | None = Field(default=None, description="The row's topic")
-    team: str | None = Field(default=None, description="The row's team")
-    department: str | None = Field(default=None, description="The row's department")
-    employee_id: str | None = Field(default=None, description="The row's employee")
-    tier: str | None = Field(default=None, description="The row's tier")
-    month: str | None = Field(default=None, description="The row's month, as YYYY-MM")
-    unknown: list[str] = Field(
+    channel: Text | None = Field(default=None, description="The row's channel")
+    topic: Text | None = Field(default=None, description="The row's topic")
+    team: Text | None = Field(default=None, description="The row's team")
+    department: Text | None = Field(default=None, description="The row's department")
+    employee_id: Text | None = Field(default=None, description="The row's employee")
+    tier: Text | None = Field(default=None, description="The row's tier")
+    month: Text | None = Field(default=None, description="The row's month, as YYYY-MM")
+    unknown: list[Text] = Field(
         default=[], description="Which of these are null in the row; give it several times"
     )
     metric: str | None = Field(

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from projections.answers import LARGEST_PAGE
+from schemas.checks import LONGEST_IDENTIFIER, check_identifier, check_text
 from schemas.instants import parse_day, parse_instant
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+LONGEST_TEXT = 2_000
 _OFFSET_AFTER_SPACE = re.compile(r" (\d\d:\d\d)$")
 
 
@@ -39,8 +48,13 @@ def moment(text: object) -> datetime | int:
 
 def identifier(text: str) -> str:
     """An identifier as events have them. Raises ValueError for one that no event can have."""
-    if "\0" in text:
-        raise ValueError("an identifier has no NUL character")
+    check_identifier(text)
+    return text
+
+
+def plain_text(text: str) -> str:
+    """Text that can be looked for. Raises ValueError for one that nothing kept can have."""
+    check_text(text)
     return text
 
 
@@ -50,9 +64,33 @@ def now() -> datetime:
 
 
 _EXAMPLES = ["2026-03-01T09:00:00Z"]
-Instant = Annotated[datetime, BeforeValidator(instant), Field(examples=_EXAMPLES)]
-Moment = Annotated[datetime | int, BeforeValidator(moment), Field(examples=_EXAMPLES)]
-Identifier = Annotated[str, AfterValidator(identifier), Field(min_length=1, max_length=200)]
+_INSTANT = {"anyOf": [{"type": "string", "format": each} for each in ("date-time", "date")]}
+_POSITION = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
+Instant = Annotated[
+    datetime,
+    BeforeValidator(instant),
+    WithJsonSchema({**_INSTANT, "examples": _EXAMPLES}),
+]
+Moment = Annotated[
+    datetime | int,
+    BeforeValidator(moment),
+    WithJsonSchema({"anyOf": [*_INSTANT["anyOf"], _POSITION], "examples": _EXAMPLES}),
+]
+Identifier = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=LONGEST_IDENTIFIER,
+        json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"},
+    ),
+    AfterValidator(identifier),
+]
+Cursor = Annotated[str, Field(max_length=10_000)]
+Text = Annotated[
+    str,
+    Field(max_length=LONGEST_TEXT, json_schema_extra={"pattern": r"^[^\x00]*$"}),
+    AfterValidator(plain_text),
+]
 
 
 class AsOf(BaseModel):
@@ -71,7 +109,9 @@ class AsOf(BaseModel):
     )
     read: str | None = Field(
         default=None,
+        min_length=1,
         max_length=41,
+        json_schema_extra={"pattern": r"^[a-z][a-z0-9_]*$"},
         description="Ask the read models that were built under this name, as of what was known then"
         " (servicetrail replay --into)",
     )
@@ -90,7 +130,7 @@ class Paging(BaseModel):
     """Parameters of lists that come in pages."""
 
     limit: int = Field(default=100, ge=1, le=LARGEST_PAGE, description="How many rows at most")
-    cursor: str | None = Field(
+    cursor: Cursor | None = Field(
         default=None, description="Go on where the answer ended whose `next` this is"
     )
 
@@ -107,10 +147,16 @@ def one_of(values: tuple[str, ...]) -> dict[str, Any]:
     return {"enum": [*values]}
 
 
+def several_of(values: tuple[str, ...]) -> dict[str, Any]:
+    """For a field that takes one or more of these values, each once: what the documents say."""
+    items = {"type": "string"} | one_of(values)
+    return {"items": items, "minItems": 1, "uniqueItems": True}
+
+
 def groups(dimensions: tuple[str, ...]) -> Any:
     """The field `by`: one or more of the dimensions that a figure can be grouped by."""
     return Field(
         default=["channel"],
         description="What to group by; give it several times for several",
-        json_schema_extra={"items": {"type": "string"} | one_of(dimensions)},
+        json_schema_extra=several_of(dimensions),
     )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
-from questions.parameters import AsOf
+from questions.parameters import AsOf, Identifier
 from questions.tables import Table
 
 Row = TypeVar("Row", bound="RowModel")
@@ -100,11 +100,11 @@ class Question(Generic[Parameters]):
     `command` is the name on the command line (None: a command of its own asks it there), `path` the
     route of GET. `summary` says in one line what is answered, `details` what people should know
     beside it. `ask` gets a cursor of `projections.answers.snapshot` and the parameters, and before
-    these the id that stands in the path where there is one: `subject` is its name. A question about
-    one thing says in `thing` what it is: no row means then that it is not there. Two questions may
-    share a command, a list and one thing of it: the id is then optional. `tables` shows the rows to
-    people. `whose` says whose a thing is, where the subject is not the customer.
-    `behind` is what rows open to, which are then `ExplainedRow`s.
+    these the id that stands in the path where there is one: `subject` is its name, `subject_type`
+    how it is written. A question about one thing says in `thing` what it is: no row means then that
+    it is not there. Two questions may share a command, a list and one thing of it: the id is then
+    optional. `tables` shows the rows to people. `whose` says whose a thing is, where the subject is
+    not the customer. `behind` is what rows open to, which are then `ExplainedRow`s.
     """
 
     command: str | None
@@ -116,6 +116,7 @@ class Question(Generic[Parameters]):
     tables: Callable[[Sequence[Mapping[str, Any]]], Iterable[Table]]
     details: str = ""
     subject: str | None = None
+    subject_type: Any = Identifier
     thing: str | None = None
     whose: Callable[[PgCursor, str], str | None] | None = None
     behind: Explanation | OneThing | Listed | None = None

@@ -16,7 +16,7 @@ from projections.support.queries import (
     support_requests,
     support_times,
 )
-from questions.parameters import Identifier, Paging, Window, one_of
+from questions.parameters import Identifier, Paging, Window, one_of, several_of
 from questions.question import Question, RowModel
 from questions.tables import Rows, Table, column, duration, in_columns, instant, number, words
 
@@ -119,7 +119,7 @@ class SupportTimeParameters(Window):
     by: list[str] = Field(
         default=["kind"],
         description="What to group by; give it several times for several",
-        json_schema_extra={"items": {"type": "string"} | one_of(DIMENSIONS)},
+        json_schema_extra=several_of(DIMENSIONS),
     )
 
 

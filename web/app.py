@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 
 from audit.notes import PublicKey
@@ -15,7 +13,7 @@ from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
 from web import audit as audit_routes
 from web import dead_letters as dead_letter_routes
-from web import erasing, events, health, one_event, problems, reading, streaming
+from web import document, erasing, events, health, one_event, problems, reading, streaming
 from web import metrics as metrics_route
 from web.access import BearerToken
 from web.committer import GroupCommitter
@@ -72,29 +70,12 @@ def create_app(
     app.include_router(audit_routes.router(reads, witnesses))
     app.include_router(health.router(reads, working))
     problems.install(app)
+    document.install(app, token=access_token is not None)
     app.add_middleware(RequestLimit, max_bytes=max_request_bytes)
     app.add_middleware(Finished, tell=log_request)
     if access_token is not None:
         app.add_middleware(BearerToken, token=access_token)
-        _document_token(app)
     if metrics is not None:
         app.include_router(metrics_route.router(metrics))
         app.add_middleware(Finished, tell=HttpMetrics(metrics).count)
     return app
-
-
-def _document_token(app: FastAPI) -> None:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes
-            )
-            document["components"]["securitySchemes"] = {
-                "token": {"type": "http", "scheme": "bearer"}
-            }
-            document["security"] = [{"token": []}]
-            document["paths"]["/health"]["get"]["security"] = []
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI offers to extend it

@@ -93,7 +93,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
             "Takes a checkpoint with cosignatures (C2SP tlog-cosignature). Gives for each witness "
             "whether the cosignature was checked; where the key is not known it is only stored."
         ),
-        responses=documented(404, 413, 422, 503),
+        responses=documented(400, 404, 413, 422, 503),
     )
     def post_cosignatures(note: Annotated[str, Body(media_type=TEXT)]) -> dict[str, bool]:
         with _told(), reads.transaction() as cursor:

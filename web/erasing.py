@@ -9,11 +9,11 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from ledger.erasing import Eraser, Erasure, NotOnHold, OnHold
-from questions.parameters import Identifier, Instant
+from questions.parameters import Identifier, Instant, Text
 from web.problems import Problem, documented
 
 Customer = Annotated[Identifier, Path()]
-Words = Annotated[str, Field(min_length=1, max_length=2_000)]
+Words = Annotated[Text, Field(min_length=1)]
 
 
 class ErasureRequest(BaseModel):
@@ -63,7 +63,7 @@ def router(eraser: Eraser) -> APIRouter:
         "/customers/{customer_id:path}/erasure",
         summary="Destroy a customer's personal data",
         description="It cannot be undone. Events, figures and proofs stay as they are.",
-        responses=documented(409, 422, 503),
+        responses=documented(400, 409, 422, 503),
     )
     def post_erasure(customer_id: Customer, asked: ErasureRequest) -> ErasureDone:
         try:
@@ -75,7 +75,7 @@ def router(eraser: Eraser) -> APIRouter:
     @routes.post(
         "/customers/{customer_id:path}/hold",
         summary="Forbid erasing a customer",
-        responses=documented(422, 503),
+        responses=documented(400, 422, 503),
     )
     def post_hold(customer_id: Customer, asked: HoldRequest) -> HoldDone:
         position = eraser.hold(customer_id, reason=asked.reason, who=asked.by)
@@ -84,7 +84,7 @@ def router(eraser: Eraser) -> APIRouter:
     @routes.post(
         "/customers/{customer_id:path}/hold/lift",
         summary="Allow erasing a customer again",
-        responses=documented(409, 422, 503),
+        responses=documented(400, 409, 422, 503),
     )
     def post_lift(customer_id: Customer, asked: HoldRequest) -> HoldDone:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventsourcing.persistence import PersistenceError
+from eventsourcing.persistence import DataError, PersistenceError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -89,6 +89,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(PersistenceError, _persistence)
+    app.add_exception_handler(DataError, _data)
     app.add_exception_handler(RegistryUnavailable, _registry)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -138,7 +139,11 @@ def parameters_at_fault(errors: Iterable[Mapping[str, Any]]) -> Problem:
     """What pydantic found wrong with parameters: which ones, and what they must be."""
     return _bad_parameters(
         [
-            {"name": str(each["loc"][-1]), "expected": each["msg"].removeprefix("Value error, ")}
+            {
+                # Of a list it is the list that has a name, not its third element.
+                "name": next((part for part in each["loc"][::-1] if isinstance(part, str)), "body"),
+                "expected": each["msg"].removeprefix("Value error, "),
+            }
             for each in errors
         ]
     )
@@ -151,7 +156,8 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = {404: "no-such-route", 405: "no-such-method"}.get(error.status_code, "refused")
+    codes = {400: "unreadable", 404: "no-such-route", 405: "no-such-method"}
+    code = codes.get(error.status_code, "refused")
     return answer(
         Problem(
             error.status_code,
@@ -165,6 +171,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _persistence(_request: Request, _error: Exception) -> JSONResponse:
     return answer(database_away())
+
+
+async def _data(_request: Request, _error: Exception) -> JSONResponse:
+    # Sending it again would not help: the database is there, and refuses a value.
+    detail = "the database cannot take a value of this request: see /openapi.json for its ranges"
+    return answer(Problem(422, "bad-value", "A value cannot be used", detail))
 
 
 async def _registry(_request: Request, _error: Exception) -> JSONResponse:

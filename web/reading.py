@@ -12,7 +12,7 @@ from ledger.datastore import Datastore
 from projections.answers import WrongParameter
 from questions.asking import reading
 from questions.explaining import linked
-from questions.parameters import AsOf, Identifier
+from questions.parameters import AsOf
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
 from schemas.codec import instant_text
@@ -42,9 +42,12 @@ def _add(routes: APIRouter, reads: Datastore, question: Question[Any]) -> None:
         ),
     ]
     if question.subject is not None:
-        identifier = Annotated[Identifier, Path()]
         parameters.append(
-            Parameter(question.subject, Parameter.KEYWORD_ONLY, annotation=identifier)
+            Parameter(
+                question.subject,
+                Parameter.KEYWORD_ONLY,
+                annotation=Annotated[question.subject_type, Path()],
+            )
         )
     get.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what FastAPI reads
     routes.add_api_route(

@@ -101,3 +101,8 @@ def test_nothing_is_proven_before_it_is_sealed(api: Api, database_url: str, tmp_
     assert api.client.get("/checkpoints").json() == []
     assert api.client.get("/checkpoints/latest").status_code == 404
     assert "servicetrail seal" in api.client.get("/proofs/inclusion/1").json()["detail"]
+
+
+def test_without_a_checkpoint_there_is_no_key_either(api: Api) -> None:
+    response = api.client.get("/checkpoints/keys")
+    assert (response.status_code, response.json()) == (200, [])

@@ -33,3 +33,10 @@ def test_an_erasure_needs_its_ground(api: Api) -> None:
     response = api.client.post("/customers/C-1/erasure", json={"basis": ""})
     assert response.status_code == 422
     assert response.json()["parameters"][0]["name"] == "basis"
+
+
+def test_a_name_that_no_event_can_have_is_refused(api: Api) -> None:
+    told = {"reason": "a lawsuit", "by": "Ada\u009b"}
+    refused = api.client.post("/customers/C-1/hold", json=told)
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "by: an identifier has no control characters"

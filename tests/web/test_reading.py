@@ -1,7 +1,9 @@
 """Answers over HTTP: the figures, where they come from, and what is wrong with a question."""
 
+import base64
 import csv
 import io
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -118,6 +120,11 @@ def test_what_had_happened_by_then_and_what_was_known_by_then(api: Api) -> None:
     assert len(rows(api.client.get(path, params={"as_of": "2026-03-07T13:00:00+02:00"}))) == 2
     known = api.client.get(path, params={"known_at": "5"}).json()
     assert (known["position"], len(known["rows"])) == (5, 2)
+
+
+def test_a_customer_with_a_tier_is_told_step_by_step(api: Api) -> None:
+    steps = api.client.get("/customers/C-2/replay").json()
+    assert steps["rows"][0]["type"] == "customer.tiered.v1"
 
 
 def test_of_one_customer_what_was_known_then_is_told_at_once(api: Api) -> None:
@@ -311,6 +318,11 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(api: Api, as_of: str) 
         ("/customers/C-1/timeline?limit=1001", "limit"),
         ("/customers/C-1/timeline?cursor=abc", "cursor"),
         ("/customers/C%00/timeline", "customer_id"),
+        ("/customers/C%07/timeline", "customer_id"),
+        ("/channels?read=", "read"),
+        ("/explain?question=channels&channel=%00", "channel"),
+        ("/dead-letters?source=%00", "source"),
+        ("/dead-letters?ids=9007199254740992", "ids"),
         (f"/customers/{'x' * 201}/timeline", "customer_id"),
         ("/promises?verdict=kep", "verdict"),
         ("/promises?customer_id=%00", "customer_id"),
@@ -387,6 +399,32 @@ ANSWERS = [
     for question in QUESTIONS
     for path in ASKED.get(question.path, [question.path])
 ]
+
+
+PAGED = [
+    *(
+        ASKED.get(question.path, [question.path])[0]
+        for question in QUESTIONS
+        if "cursor" in question.parameters.model_fields
+    ),
+    "/dead-letters",
+]
+
+
+@pytest.mark.parametrize("path", PAGED)
+def test_a_cursor_that_was_not_given_out_is_refused(api: Api, path: str) -> None:
+    given = api.client.get("/customers/C-1/timeline?limit=1").json()["next"]
+    checksum, _, _ = base64.urlsafe_b64decode(given).partition(b"[")
+    joint = "&" if "?" in path else "?"
+    for key in (["soon", "x"], [None, {}, 0], [2**70], ["infinity", "\0", "\0"], [], "x"):
+        for question in ("timeline", "promises", "explain", "dead-letters"):
+            made_up = json.dumps([question, "2026-03-01T00:00:00+00:00", key]).encode()
+            for token in (made_up, checksum + made_up):
+                cursor = base64.urlsafe_b64encode(token).decode()
+                refused = api.client.get(f"{path}{joint}cursor={cursor}")
+                assert (
+                    parameter_problem(refused)["cursor"] == "this is not a token of a former answer"
+                )
 
 
 @pytest.mark.parametrize(("path", "row"), ANSWERS, ids=[path for path, _ in ANSWERS])
