@@ -144,6 +144,11 @@ def event_by_position(cursor: PgCursor, position: int) -> LedgerEvent | None:
     return next(iter(_events(cursor, "event_by_position", position=position)), None)
 
 
+def events_at(cursor: PgCursor, positions: Iterable[int]) -> list[LedgerEvent]:
+    """The events at these positions, in their order."""
+    return _events(cursor, "events_at", positions=list(positions))
+
+
 def last_position(cursor: PgCursor) -> int:
     """The position of the last event, 0 for an empty ledger."""
     cursor.execute(_SQL["last_position"])

@@ -32,6 +32,11 @@ ORDER BY customer_id, position
 SELECT {columns} FROM ledger.events
 WHERE position = %(position)s
 
+-- name: events_at
+SELECT {columns} FROM ledger.events
+WHERE position = ANY (%(positions)s)
+ORDER BY position
+
 -- name: last_position
 SELECT position FROM ledger.head
 

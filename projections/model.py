@@ -1,6 +1,6 @@
 """What a read model is to the runner."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,10 @@ class ReadModel:
     customers in it, when nothing of them is in the tables: it looks nothing up, and so indexes can
     wait. `per_customer`: no row rests on events of several customers, so that workers can share
     them.
+
+    `others`, where answers about some customers rest on events of others too, gives the positions
+    of these up to a position: it gets a cursor that works in the live schema, the customers and
+    that position, which the read model has reached there.
     """
 
     name: str
@@ -33,6 +37,7 @@ class ReadModel:
     apply: Callable[[PgCursor, Sequence[RecordedEvent]], None]
     build: Callable[[PgCursor, Sequence[RecordedEvent]], None] | None = None
     per_customer: bool = True
+    others: Callable[[PgCursor, Sequence[str], int], Iterable[int]] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from projections.changes import Table
 from projections.complaints.fold import Complaint, Step, fold
+from projections.complaints.others import further_complaints
 from projections.events import RecordedEvent
 from projections.facts import FactsOfThings
 from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
@@ -74,4 +75,5 @@ COMPLAINTS = ReadModel(
     ignores=IGNORES,
     apply=_STEPS.apply,
     build=_STEPS.build,
+    others=further_complaints,
 )

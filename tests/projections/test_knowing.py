@@ -1,16 +1,26 @@
 """One customer as of what was known at some time."""
 
 import time
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from hypothesis import given, settings
 
 from ledger.datastore import Datastore
 from ledger.reading import event_by_position, known_position, last_position
+from projections.answers import Answer
 from projections.knowing import knowing
 from projections.promises.model import PROMISES
 from projections.queries import complaints, promises, snapshot, timeline
 from projections.registry import read_models
+from questions.asking import reading
+from questions.question import Question
+from questions.registry import QUESTIONS
 from tests.projections.crowd import crowd
 from tests.projections.history import Happened, at, happened, inbound, runner, tell
+from tests.projections.test_properties import histories, through_postgresql
 
 NOW = at("2025-01-01")
 
@@ -63,6 +73,84 @@ def test_all_that_is_known_now_is_what_the_read_models_say(datastore: Datastore)
         told = timeline(cursor, "customer 1", as_of=NOW)
     with knowing(datastore, read_models(), ["customer 1"], 1_000_000) as cursor:
         assert timeline(cursor, "customer 1", as_of=NOW) == told
+
+
+def raised(when: str, complaint_id: str, customer_id: str, **data: Any) -> list[Happened]:
+    """A complaint about the bill, and what is planned against it the day after."""
+    named = {"complaint_id": complaint_id, "customer_id": customer_id}
+    planned = {"root_cause": "bill", "origin": "policy", "measure": "a check"}
+    return [
+        happened("complaint.raised.v1", f"{when} 09:00", channel="mail", **named, **data),
+        happened("complaint.prevention_planned.v1", f"{when} 10:00", **named, **planned),
+    ]
+
+
+def test_whether_a_prevention_worked_is_told_by_other_customers(datastore: Datastore) -> None:
+    """Ben's complaint came back to Ada's, Cleo's to nothing; until it is known, nothing did."""
+    tell(datastore, raised("2024-03-01", "K", "Ada") + raised("2023-01-01", "J", "Cleo"))
+    tell(datastore, raised("2024-03-20", "L", "Ben", repeat_of="K"))
+    runner(datastore).catch_up()
+    said = []
+    for position in (4, 5, 6):
+        with knowing(datastore, read_models(), ["Ada"], position) as cursor:
+            [row] = complaints(cursor, as_of=NOW, customer_id="Ada").rows
+        said.append((row["verified"]["state"], len(row["verified"]["events"])))
+    assert said == [("satisfied", 1), ("violated", 2), ("violated", 3)]
+    tell(datastore, [inbound("2024-05-01", "not taken in yet")])
+    with knowing(datastore, read_models(), ["Ada"], 7) as cursor:
+        assert complaints(cursor, as_of=NOW, customer_id="Ada").position == 6
+
+
+_numbers = count()
+
+
+def apart(history: Sequence[Happened]) -> list[Happened]:
+    """A history of things and people of its own, however many such histories there are."""
+    number = next(_numbers)
+
+    def own(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: own(name, each) for name, each in value.items()}
+        ours = name.endswith("_id") or name in ("in_reply_to", "repeat_of", "root_cause")
+        return f"{value} {number}" if ours and value is not None else value
+
+    return [
+        event._replace(id=f"{event.id} {number}", data=own("", event.data)) for event in history
+    ]
+
+
+def of_one_customer(history: Sequence[Happened]) -> Iterator[tuple[Question[Any], dict[str, Any]]]:
+    """Every question about one customer of a history, and how it is asked."""
+    customers = {event.data["customer_id"] for event in history if "customer_id" in event.data}
+    for question in QUESTIONS:
+        if question.subject == "customer_id":
+            yield from ((question, {"subject": each}) for each in customers)
+        elif question.whose is not None:
+            thing = f"{question.thing}_id"
+            for each in {event.data[thing] for event in history if thing in event.data}:
+                yield question, {"subject": each}
+        elif "customer_id" in question.parameters.model_fields:
+            yield from ((question, {"customer_id": each}) for each in customers)
+
+
+def asked(datastore: Datastore, question: Question[Any], **how: Any) -> Answer:
+    subject = how.pop("subject", None)
+    parameters = question.parameters(as_of=NOW.isoformat(), **how)
+    with reading(datastore, question, parameters, subject) as cursor:
+        return question.ask(cursor, *([] if subject is None else [subject]), parameters)
+
+
+@settings(through_postgresql, max_examples=12)
+@given(history=histories())
+def test_what_is_known_now_of_one_customer_is_what_is_said_live(
+    datastore: Datastore, history: list[Happened]
+) -> None:
+    history = apart(history)
+    last = tell(datastore, history)
+    runner(datastore).catch_up()
+    for question, how in of_one_customer(history):
+        live = asked(datastore, question, **how)
+        assert asked(datastore, question, **how, known_at=str(last)) == live, question.path
 
 
 def test_an_instant_becomes_the_last_position_recorded_by_then(datastore: Datastore) -> None:

@@ -117,13 +117,14 @@ PREVENTION = {"root_cause": "stock", "origin": "policy", "measure": "a list"}
 @st.composite
 def complaints(draw: st.DrawFn) -> list[Happened]:
     again = draw(st.sampled_from([None, {}, {"repeat_of": "K", "jurisdiction": "NL"}]))
-    second = [] if again is None else draw(complaint("L", **again))
-    return draw(complaint("K")) + second
+    whose = draw(st.sampled_from(CUSTOMERS))
+    second = [] if again is None else draw(complaint("L", whose, **again))
+    return draw(complaint("K", "Ada")) + second
 
 
 @st.composite
-def complaint(draw: st.DrawFn, complaint_id: str, **data: Any) -> list[Happened]:
-    named = {"complaint_id": complaint_id}
+def complaint(draw: st.DrawFn, complaint_id: str, customer_id: str, **data: Any) -> list[Happened]:
+    named = {"complaint_id": complaint_id, "customer_id": customer_id}
     raised = happened("complaint.raised.v1", draw(instants), channel="mail", **named, **data)
     steps = st.builds(
         lambda when, step: happened(step[0], when, **named, **step[1]),
