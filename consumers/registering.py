@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request
 
@@ -85,14 +84,8 @@ class Registrar(Registry):
         request = Request(  # noqa: S310 (http, checked)
             self._root + path, json.dumps(body).encode(), headers, method=method
         )
-        try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                return response.status, _object(response.read())
-        except HTTPError as error:
-            with error:
-                return error.code, _object(error.read())
-        except (URLError, OSError, ValueError) as error:
-            raise RegistryUnavailable(f"no answer to {path}: {type(error).__name__}") from error
+        status, answer = self._exchange(request)
+        return status, _object(answer)
 
 
 def _body(schema: Schema) -> dict[str, str]:

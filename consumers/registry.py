@@ -3,8 +3,9 @@
 import json
 from base64 import b64encode
 from http import HTTPStatus
+from http.client import HTTPException
 from threading import Lock
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -16,6 +17,8 @@ from schemas.avro_data import RegistryUnavailable
 _log = structlog.get_logger(__name__)
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _SCHEMA_NOT_FOUND = 40403
+# Asked again, a registry says the same: that it has no such number, or that it is none for it.
+_FINAL = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 _UNKNOWN_SECONDS = 10
 _UNKNOWN_KEPT = 1_000
 
@@ -72,26 +75,46 @@ class Registry:
             return self._known.get(schema_id)
 
     def _fetch(self, path: str) -> str | None:
-        request = Request(self._root + path, headers=self._headers)  # noqa: S310 (http, checked)
+        status, body = self._exchange(Request(self._root + path, headers=self._headers))  # noqa: S310 (http, checked)
+        if status in _FINAL and (_names_no_schema(body) or self._is_there()):
+            return None
+        if status != HTTPStatus.OK:
+            raise RegistryUnavailable(f"it answers {status} to {path}")
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                answer = json.load(response)
-                schema, kind = answer["schema"], answer.get("schemaType", "AVRO")
-        except HTTPError as error:
-            with error:
-                if error.code == HTTPStatus.NOT_FOUND and _names_no_schema(error.read()):
-                    return None
-            raise RegistryUnavailable(f"it answers {error.code} to {path}") from error
-        except (URLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            answer = json.loads(body)
+            schema, kind = answer["schema"], answer.get("schemaType", "AVRO")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryUnavailable(f"no answer to {path}: {type(error).__name__}") from error
         if kind != "AVRO" or not isinstance(schema, str):
             _log.warning("schema of the registry is no Avro schema", number=path.rpartition("/")[2])
             return None
         return schema
 
+    def _is_there(self) -> bool:
+        """Whether it is a registry that answers, rather than a server at a wrong address."""
+        request = Request(f"{self._root}/schemas/types", headers=self._headers)  # noqa: S310 (http, checked)
+        status, body = self._exchange(request)
+        try:
+            return status == HTTPStatus.OK and isinstance(json.loads(body), list)
+        except ValueError:
+            return False
+
+    def _exchange(self, request: Request) -> tuple[int, bytes]:
+        """Status and body of whatever is answered, in full. Raises `RegistryUnavailable`."""
+        try:
+            try:
+                response = self._opener.open(request, timeout=self._timeout)
+            except HTTPError as error:
+                response = error
+            with response:
+                return response.status, response.read()
+        except (HTTPException, OSError, ValueError) as error:
+            path = request.full_url.removeprefix(self._root)
+            raise RegistryUnavailable(f"no answer to {path}: {type(error).__name__}") from error
+
 
 def _names_no_schema(body: bytes) -> bool:
-    """Whether it is the registry that says so, rather than a server at a wrong address."""
+    """Whether the registry itself says that it has no schema of that number."""
     try:
         return bool(json.loads(body)["error_code"] == _SCHEMA_NOT_FOUND)
     except (ValueError, KeyError, TypeError):

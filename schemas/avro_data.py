@@ -8,6 +8,7 @@ from schemas.problem import Problem
 
 SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = b"\x00"
+_LARGEST_NUMBER = 2**31 - 1
 
 
 class RegistryUnavailable(Exception):
@@ -67,7 +68,8 @@ def _registered(body: bytes, registry: SchemaRegistry | None) -> Schema:
             f"the data name schema {schema_id} of a registry, and no registry is set; set "
             "SERVICETRAIL_SCHEMA_REGISTRY_URL, or publish with Avro single-object encoding",
         )
-    text = registry.schema_for(schema_id)
+    # Registries number schemas by signed integers, and take a larger one for a mistyped address.
+    text = registry.schema_for(schema_id) if schema_id <= _LARGEST_NUMBER else None
     if text is None:
         raise Problem("unknown_schema", f"the registry has no schema {schema_id}")
     schema = SHIPPED.by_fingerprint.get(_fingerprint(text, schema_id))

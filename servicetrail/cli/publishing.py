@@ -120,7 +120,9 @@ def publish_command(
 
     Every event is checked as the ledger will check it, then put into the outbox, then delivered.
     Run the same command again after an interruption: what was acknowledged is not sent again. Exit
-    status: 0 when all events were delivered, 1 when some were rejected, 2 when a file cannot be
+    status: 0 when all events were delivered, 1 when some were rejected, by us now or by the brokers
+    ever (what these refused stays in the outbox, and is tried again when it is published again),
+    2 when a file cannot be
     read or some events still wait.
     """
     check_readable(files or [])
@@ -169,7 +171,6 @@ class Publishing:
         self._already = 0
         self._reasons: Counter[str] = Counter()
         self._unreadable: list[str] = []
-        self._refused_before = len(outbox.refusals())
         self._refused: list[Refusal] = []
         self._left = 0
         self._moved = (0, time.monotonic())
@@ -189,7 +190,7 @@ class Publishing:
         finally:
             self._delivery.stop(STOP_SECONDS)
         self._left = self._outbox.waiting
-        self._refused = self._outbox.refusals()[self._refused_before :]
+        self._refused = self._outbox.refusals()
 
     def tell(self) -> None:
         """Print the summary."""

@@ -9,9 +9,12 @@ from threading import Thread
 
 import pytest
 
+from consumers.registering import Registrar
 from consumers.registry import Registry
 from schemas import codec
-from schemas.avro_data import RegistryUnavailable
+from schemas.avro_data import RegistryUnavailable, unframe
+from schemas.catalogue import SHIPPED
+from schemas.problem import Problem
 from tests.consumers.channel import Channel
 from tests.consumers.events import touchpoint
 from tests.consumers.running import Ledger, consuming
@@ -28,11 +31,16 @@ class Server:
         self.schemas: dict[int, dict[str, str]] = {7: {"schema": TOUCHPOINT}}
         self.asked: list[str] = []
         self.status: HTTPStatus | None = None
+        self.raw: bytes | None = None
+        """What is answered whatever is asked, if anything, down to the bytes."""
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 registry.asked.append(self.path)
+                if registry.raw is not None:
+                    self.wfile.write(registry.raw)
+                    return
                 status, answer = registry.answer(self.path, self.headers["Authorization"])
                 body = json.dumps(answer).encode()
                 self.send_response(status)
@@ -40,6 +48,9 @@ class Server:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -54,8 +65,12 @@ class Server:
             return self.status, {"error_code": self.status * 100}
         if credentials != CREDENTIALS:
             return HTTPStatus.UNAUTHORIZED, {"error_code": 40101}
+        if path == "/schemas/types":
+            return HTTPStatus.OK, ["AVRO", "JSON"]
         prefix, _, number = path.rpartition("/")
         if prefix != "/schemas/ids":
+            return HTTPStatus.NOT_FOUND, {"error_code": 404}
+        if int(number) >= 2**31:  # as Confluent's, which takes it for an address that is none
             return HTTPStatus.NOT_FOUND, {"error_code": 404}
         found = self.schemas.get(int(number))
         return (HTTPStatus.OK, found) if found else (HTTPStatus.NOT_FOUND, {"error_code": 40403})
@@ -118,6 +133,44 @@ def test_whoever_is_refused_is_not_told_that_nothing_is_there(server: Server) ->
         Registry(f"{server.url}/wrong/path", username="team", password="s3cret/ü").schema_for(7)
 
 
+def test_a_number_that_no_registry_gives_is_unknown(server: Server, registry: Registry) -> None:
+    """It is not even asked for when it comes in data, and answered 404 without more if it were."""
+    assert registry.schema_for(2**31) is None
+    asked = len(server.asked)
+    for number in (2**31, 2**32 - 1):
+        with pytest.raises(Problem, match=f"the registry has no schema {number}"):
+            unframe(b"\x00" + number.to_bytes(4, "big") + b"\x02", None, registry)
+    assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY])
+def test_a_registry_at_a_wrong_address_is_away_whatever_it_says_of_the_number(
+    server: Server, registry: Registry, status: HTTPStatus
+) -> None:
+    server.status = status
+    with pytest.raises(RegistryUnavailable):
+        registry.schema_for(7)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'HTTP/1.0 200 OK\r\nContent-Length: 900\r\n\r\n{"schema": "',
+        b'HTTP/1.0 404 Not Found\r\nContent-Length: 900\r\n\r\n{"error_code": 40403',
+        b"HTTQ what is this\r\n\r\n",
+        b"",
+    ],
+)
+def test_an_answer_that_breaks_off_is_none(server: Server, registry: Registry, raw: bytes) -> None:
+    server.raw = raw
+    with pytest.raises(RegistryUnavailable):
+        registry.schema_for(7)
+    with pytest.raises(RegistryUnavailable):
+        Registrar(server.url).find(SHIPPED.by_type["touchpoint.recorded.v1"])
+    server.raw = None
+    assert registry.schema_for(7) == TOUCHPOINT
+
+
 def test_nobody_listens(server: Server, registry: Registry) -> None:
     server.close()
     with pytest.raises(RegistryUnavailable):
@@ -135,18 +188,23 @@ def test_the_confluent_wire_format_is_taken(
 ) -> None:
     """Records wait for a registry that is away; a number it does not know rejects its record."""
     topic = channel.topic("confluent")
-    server.status = HTTPStatus.SERVICE_UNAVAILABLE
-    first, second, third = (touchpoint(f"T-{number}", "C-1") for number in range(3))
-    for event, schema_id in ((first, 7), (second, 404), (third, 7)):
+    server.raw = b'HTTP/1.0 200 OK\r\nContent-Length: 900\r\n\r\n{"schema": "'
+    numbers = (7, 404, 3_000_000_000, 7)
+    for schema_id, event in zip(
+        numbers, (touchpoint(f"T-{n}", "C-1") for n in range(4)), strict=True
+    ):
         content_type = "application/avro"
         channel.send(topic, event.confluent(schema_id), event.headers(content_type))
     channel.flush()
     with consuming(ledger, channel.bootstrap_servers, topic, registry=registry) as running:
         eventually(lambda: running.consumer.state == "waiting")
+        server.raw, server.status = None, HTTPStatus.SERVICE_UNAVAILABLE
+        asked = len(server.asked)
+        eventually(lambda: len(server.asked) > asked)
         assert ledger.received() == {}
         server.status = None
-        eventually(lambda: ledger.received()["received"] == 3)
-    assert ledger.received() == {"received": 3, "appended": 2, "rejected": 1}
-    assert ledger.query("SELECT reason FROM intake.kept") == [("unknown_schema",)]
+        eventually(lambda: ledger.received()["received"] == 4)
+    assert ledger.received() == {"received": 4, "appended": 2, "rejected": 2}
+    assert ledger.query("SELECT reason FROM intake.kept") == [("unknown_schema",)] * 2
     [[fingerprint]] = ledger.query("SELECT DISTINCT fingerprint FROM ledger.events")
     assert bytes(fingerprint) == codec.fingerprint_of("touchpoint.recorded.v1")

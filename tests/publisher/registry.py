@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 NO_SUBJECT = (HTTPStatus.NOT_FOUND, {"error_code": 40401, "message": "Subject not found."})
+NO_PAGE = (HTTPStatus.NOT_FOUND, {"error_code": 404, "message": "HTTP 404 Not Found"})
 NO_SCHEMA = (HTTPStatus.NOT_FOUND, {"error_code": 40403, "message": "Schema not found"})
 UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, {"error_code": 40101, "message": "Unauthorized"})
 Answer = tuple[HTTPStatus, dict[str, Any]]
@@ -63,6 +64,8 @@ class RegistryServer:
         if prefix != "/schemas/ids":
             return NO_SUBJECT
         number = int(last)
+        if number >= 2**31:
+            return NO_PAGE
         if not 0 < number <= len(self.texts):
             return NO_SCHEMA
         return HTTPStatus.OK, {"schema": self.texts[number - 1]}
