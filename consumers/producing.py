@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from socket import create_connection
 from typing import Any, NamedTuple
@@ -11,9 +11,11 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.cluster import collect_hosts
 from kafka.errors import (
     InvalidRecordError,
+    InvalidTimestampError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
+    PolicyViolationError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
@@ -49,7 +51,10 @@ _FIXED: Mapping[str, Any] = {
     "allow_auto_create_topics": False,
 }
 # What concerns one record only: sending it again would change nothing.
-_REFUSALS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
+_REFUSALS = (
+    InvalidRecordError, InvalidTimestampError, MessageSizeTooLargeError, PolicyViolationError,
+    RecordListTooLargeError,
+)  # fmt: skip
 # Certificates that are not there, or passwords that are wrong, may be mended while we try.
 _AWAY = (KafkaError, OSError, ValueError)
 
@@ -134,10 +139,35 @@ class Producing:
         another.
         """
         produced, blamed = self._attempt(records, give_up)
+        try:
+            self._one_by_one(records, blamed, produced, give_up)
+        except ProducingFailed as failure:  # what was decided before it stays so
+            produced.failure = str(failure)
+        return produced
+
+    def close(self) -> None:
+        """Close the connection; what is not acknowledged yet is given up."""
+        try:
+            self._producer.close(timeout=0)
+        except KafkaError:
+            # The public way waits for all that is unsent, and goes on trying behind our back.
+            self._producer._sender.force_close()
+            self._producer._sender.join(_GIVE_UP_SECONDS)
+            with suppress(KafkaError):
+                self._producer.close(timeout=_GIVE_UP_SECONDS)
+
+    def _one_by_one(
+        self,
+        records: Sequence[Record],
+        blamed: Mapping[int, BaseException],
+        produced: Produced,
+        give_up: Callable[[], bool],
+    ) -> None:
+        """Produce those again that were blamed. Raises `ProducingFailed` where none can be."""
         reconnect = bool(blamed)
         for place in blamed:
             if produced.failure is not None:
-                return produced
+                return
             if reconnect:
                 self._reconnect()
             alone, refused = self._attempt([records[place]], give_up)
@@ -149,17 +179,6 @@ class Producing:
             produced.failure = alone.failure
         if reconnect:
             self._reconnect()
-        return produced
-
-    def close(self) -> None:
-        """Close the connection; what is not acknowledged yet is given up."""
-        try:
-            self._producer.close(timeout=0)
-        except KafkaTimeoutError:
-            # The public way waits for all that is unsent, and goes on trying behind our back.
-            self._producer._sender.force_close()
-            self._producer._sender.join(_GIVE_UP_SECONDS)
-            self._producer.close(timeout=_GIVE_UP_SECONDS)
 
     def _attempt(
         self, records: Sequence[Record], give_up: Callable[[], bool]

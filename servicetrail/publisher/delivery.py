@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from hashlib import blake2b
+from traceback import extract_tb
 from typing import Any
 
-from consumers.producing import Produced, Producing, ProducingFailed
+from consumers.producing import Produced, Producing, ProducingFailed, Record
 from servicetrail.publisher.errors import OutboxFailed, PublisherClosed
 from servicetrail.publisher.outbox import Outbox, Waiting
 
@@ -18,8 +20,19 @@ _BATCH = 1_000
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
 _LONG_SECONDS = 10.0
+_TIME = "ce_time"
 
 _log = logging.getLogger("servicetrail.publisher")
+
+
+@dataclass(frozen=True)
+class _Settlement:
+    """What became of a batch: numbers of records, and hashes of what was acknowledged."""
+
+    acknowledged: list[int]
+    remembered: list[int]
+    refused: dict[int, str]
+    hashes: list[bytes]
 
 
 class Delivery(threading.Thread):
@@ -27,7 +40,9 @@ class Delivery(threading.Thread):
 
     A batch is produced, acknowledged and taken out of the outbox before the next one is begun, so
     that the records of a key are first seen by consumers in the order of publishing, whatever
-    fails in between. `again` sends also what is remembered as delivered.
+    fails in between. What was decided is noted before anything else is produced, so that an outbox
+    that cannot be written for a while makes nothing be sent twice. `again` sends also what is
+    remembered as delivered.
 
     acknowledged: how many records the brokers have acknowledged to this delivery.
     remembered: how many were not sent, because the outbox remembers their delivery.
@@ -53,6 +68,7 @@ class Delivery(threading.Thread):
         self.acknowledged = 0
         self.remembered = 0
         self.failure: ProducingFailed | OutboxFailed | None = None
+        self._unsettled: _Settlement | None = None
 
     def stop(self, seconds: float) -> None:
         """Give up what is in flight, and wait for so long at most until the thread has ended."""
@@ -66,18 +82,24 @@ class Delivery(threading.Thread):
         while True:
             self._outbox.wait_for_records(self._stopped.is_set)
             if self._stopped.is_set():
+                with suppress(PublisherClosed, OutboxFailed):
+                    self._settle()
                 return
             before = self.acknowledged
             try:
+                self._settle()
                 with closing(Producing(self._servers, self._options)) as producing:
                     self._deliver(producing)
+                continue
             except PublisherClosed:
                 return
             except (ProducingFailed, OutboxFailed) as failure:
                 self._tell(failure)
-                pause = _FIRST_PAUSE_SECONDS if self.acknowledged > before else pause
-                self._stopped.wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            except Exception as error:  # whatever it is, events must not wait in silence
+                self._tell(ProducingFailed(_unexpected(error)))
+            pause = _FIRST_PAUSE_SECONDS if self.acknowledged > before else pause
+            self._stopped.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _deliver(self, producing: Producing) -> None:
         while not self._stopped.is_set():
@@ -100,25 +122,26 @@ class Delivery(threading.Thread):
                 self._tell(ProducingFailed(f"no answer for more than {_LONG_SECONDS:.0f} s"))
             return self._stopped.is_set()
 
-        produced = producing.produce([each.record for each, _ in fresh], give_up)
-        self._settle(done, fresh, produced)
+        now = time.time_ns() // 1_000_000
+        produced = producing.produce([_stamped(each.record, now) for each, _ in fresh], give_up)
+        self._unsettled = _settlement(done, fresh, produced)
+        self._settle()
         if produced.failure is not None:
             raise ProducingFailed(produced.failure)
         self.failure = None
 
-    def _settle(
-        self, done: list[Waiting], fresh: list[tuple[Waiting, bytes | None]], produced: Produced
-    ) -> None:
-        acknowledged = [fresh[place] for place in produced.acknowledged]
-        refused = {fresh[place][0].number: why for place, why in produced.refused.items()}
+    def _settle(self) -> None:
+        """Note in the outbox what was decided and is not noted yet."""
+        settlement = self._unsettled
+        if settlement is None:
+            return
         self._outbox.settle(
-            [each.number for each in done] + [each.number for each, _ in acknowledged],
-            refused,
-            [hash_ for _, hash_ in acknowledged if hash_ is not None],
+            settlement.acknowledged + settlement.remembered, settlement.refused, settlement.hashes
         )
-        self.acknowledged += len(acknowledged)
-        self.remembered += len(done)
-        for why in refused.values():
+        self._unsettled = None
+        self.acknowledged += len(settlement.acknowledged)
+        self.remembered += len(settlement.remembered)
+        for why in settlement.refused.values():
             _log.error("a record was refused: %s", why)
         self._on_progress()
 
@@ -127,6 +150,33 @@ class Delivery(threading.Thread):
         self.failure = failure
         if is_news and not self._stopped.is_set():
             _log.warning("%d events wait: %s", self._outbox.waiting, failure)
+
+
+def _settlement(
+    done: list[Waiting], fresh: list[tuple[Waiting, bytes | None]], produced: Produced
+) -> _Settlement:
+    acknowledged = [fresh[place] for place in produced.acknowledged]
+    return _Settlement(
+        [each.number for each, _ in acknowledged],
+        [each.number for each in done],
+        {fresh[place][0].number: why for place, why in produced.refused.items()},
+        [hash_ for _, hash_ in acknowledged if hash_ is not None],
+    )
+
+
+def _unexpected(error: Exception) -> str:
+    """An error's name and place; its text may quote a record."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} in {frame.filename}, line {frame.lineno}"
+
+
+def _stamped(record: Record, now: int) -> Record:
+    """The record with the time of sending, which brokers may compare with their own clock, unless
+    it is its own time that tells when the event happened.
+    """
+    if any(name == _TIME for name, _ in record.headers):
+        return record._replace(timestamp=now)
+    return record
 
 
 def _hash(waiting: Waiting, topic_id: str | None) -> bytes | None:

@@ -23,7 +23,8 @@ def record_of(event: Event, topics: Mapping[str, str], published_at: datetime) -
 
     The key is the customer id, or `<kind>/<id>` for policies; `topics` has the topic of every
     family. The record's timestamp is `published_at` (aware), which also stands for the time of an
-    event that has none. Equal events give equal records, up to that timestamp.
+    event that has none; where the event has its own, delivery puts the time of sending in its
+    place. Equal events give equal records, up to that timestamp.
     """
     key = partition_key(event)
     attributes = {

@@ -1,6 +1,6 @@
 """A channel system: publishes to topics of one test."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -54,11 +54,20 @@ class Channel:
 
     def small_topic(self, name: str, largest_bytes: int) -> str:
         """Make a topic whose records may be only so large; its full name."""
+        return self.topic_with(name, {"max.message.bytes": largest_bytes})
+
+    def topic_with(self, name: str, configs: Mapping[str, int]) -> str:
+        """Make a topic that is configured so; its full name."""
         full_name = f"{self.prefix}-{name}"
-        configs = {"max.message.bytes": largest_bytes}
         with self.admin() as admin:
             admin.create_topics(
-                {full_name: {"num_partitions": 1, "replication_factor": 1, "configs": configs}},
+                {
+                    full_name: {
+                        "num_partitions": 1,
+                        "replication_factor": 1,
+                        "configs": dict(configs),
+                    }
+                },
                 wait_for_metadata=True,
             )
         return full_name

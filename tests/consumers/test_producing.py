@@ -1,6 +1,11 @@
 """What the brokers refuse stops nobody else, and is laid on nobody else."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from select import select
+from socket import create_connection
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 
@@ -24,3 +29,44 @@ def test_only_the_record_that_is_too_large_for_the_brokers_is_refused(
             assert sorted(produced.acknowledged) == [0, 1, 2, 4, 5, 6, 8]
             assert produced.refused.keys() == {3, 7, 9}
             assert produced.failure is None
+
+
+def test_brokers_that_go_after_a_refusal_leave_what_they_acknowledged_acknowledged(
+    broker: Broker, channel: Channel
+) -> None:
+    """A refusal makes us connect anew, here by an address where nobody answers any more."""
+    if isinstance(broker, EmbeddedBroker):
+        pytest.skip("the embedded broker has no limit for a topic")
+    topic = channel.small_topic("gone", 50_000)
+    values = [b"first", b"x" * 60_000, b"last"]
+    records = [Record(topic, b"C-1", value, [], 1_772_000_000_000) for value in values]
+    with relay(channel.bootstrap_servers) as address:
+        producing = Producing(address, {"linger_ms": 0, "batch_size": 0})
+    with closing(producing):
+        produced = producing.produce(records, give_up=lambda: False)
+    assert 0 in produced.acknowledged
+    assert 1 not in produced.acknowledged
+    assert f"no broker answers at {address}" in str(produced.failure)
+
+
+@contextmanager
+def relay(bootstrap_servers: str) -> Iterator[str]:
+    """Another address of the brokers, until the end of the block."""
+    host, _, port = bootstrap_servers.rpartition(":")
+
+    class Relay(StreamRequestHandler):
+        def handle(self) -> None:
+            with create_connection((host, int(port))) as broker:
+                ends = {self.connection: broker, broker: self.connection}
+                while True:
+                    for end in select(list(ends), [], [])[0]:
+                        data = end.recv(65_536)
+                        if not data:
+                            return
+                        ends[end].sendall(data)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Relay) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

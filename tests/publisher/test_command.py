@@ -105,6 +105,26 @@ def test_without_brokers_events_wait_and_a_run_without_files_delivers_them(
     assert len(topics.records()) == 30
 
 
+def test_what_the_brokers_refused_is_told_until_they_take_it(
+    command: Command, topics: Topics, to: list[str]
+) -> None:
+    large = touchpoint(2, note="x" * 60_000)
+    file = command.write_lines("mail.jsonl", [touchpoint(1), large, touchpoint(3)])
+    command.environment["SERVICETRAIL_KAFKA_OPTIONS"] = '{"max_request_size": 50000}'
+    for arguments in ([file], [file], []):  # tried again, and once more; and not at all
+        done = command.run("publish", *arguments, *to)
+        assert done.returncode == 1, done.stderr
+        told = counts(done.stdout)
+        assert (told["rejected"], told["waiting"]) == (1, 0)
+        [line] = done.stderr.splitlines()
+        assert "t-2: refused by the brokers: MessageSizeTooLarge" in line
+    del command.environment["SERVICETRAIL_KAFKA_OPTIONS"]
+    done = command.run("publish", file, *to)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert counts(done.stdout)["delivered"] == 1
+    assert sorted(event.id for event in topics.events()) == ["t-1", "t-2", "t-3"]
+
+
 def test_a_topic_that_is_missing_is_told_without_waiting(command: Command, topics: Topics) -> None:
     file = command.write_lines("mail.jsonl", [touchpoint(1)])
     done = command.run(

@@ -2,18 +2,23 @@
 
 import gc
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from threading import Thread
+from threading import Event, Thread
+from typing import Any
 
 import pytest
+from kafka.partitioner import DefaultPartitioner
 
-from consumers.brokers import LocalBroker
-from consumers.brokers.process import free_port
+from consumers.brokers import EmbeddedBroker, LocalBroker
+from consumers.brokers.process import Broker, free_port
+from consumers.producing import Record
 from servicetrail.publisher import (
     OutboxFull,
     OutboxInUse,
@@ -21,6 +26,8 @@ from servicetrail.publisher import (
     PublisherClosed,
     Unreadable,
 )
+from servicetrail.publisher.outbox import Outbox
+from tests.consumers.channel import Channel
 from tests.consumers.waiting import eventually
 from tests.intake.door import Door
 from tests.publisher.busy import CUSTOMERS, publish, touchpoint
@@ -199,6 +206,80 @@ def test_a_record_that_brokers_find_too_large_stops_nobody_else(
         assert publisher.flush(PATIENCE_SECONDS) == 0
         assert publisher.refused == []
     assert sorted(event.id for event in topics.events()) == ["large", "small"]
+
+
+def test_whatever_goes_wrong_in_delivery_it_is_told_and_tried_again(
+    topics: Topics, outbox: Path
+) -> None:
+    """Here an option's function has a fault, which nobody thought of."""
+    failing, calls = Event(), []
+    failing.set()
+
+    class Failing(DefaultPartitioner):
+        def partition(self, *args: Any, **kwargs: Any) -> Any:
+            calls.append(args)
+            if failing.is_set():
+                raise ZeroDivisionError("ring Ada Lovelace")
+            return super().partition(*args, **kwargs)
+
+    with Publisher(
+        topics.bootstrap_servers,
+        outbox,
+        topics=topics.by_family,
+        kafka={"partitioner": Failing()},
+    ) as publisher:
+        for _ in publish(publisher, range(3)):
+            pass
+        eventually(lambda: len(calls) > 1)
+        assert str(publisher.last_failure).startswith("unexpected ZeroDivisionError in ")
+        assert "Lovelace" not in str(publisher.last_failure)
+        failing.clear()
+        assert publisher.flush(PATIENCE_SECONDS) == 0
+        assert publisher.last_failure is None
+    assert {event.id for event in topics.events()} == {"e-0", "e-1", "e-2"}
+
+
+def test_an_outbox_that_cannot_be_written_for_a_while_sends_nothing_twice(
+    topics: Topics, outbox: Path
+) -> None:
+    """Records are acknowledged while somebody else keeps the file, or the disk is full."""
+    late = Topics(
+        topics.bootstrap_servers, {k: f"{name}-late" for k, name in topics.by_family.items()}
+    )
+    with (
+        Publisher(topics.bootstrap_servers, outbox, topics=late.by_family) as publisher,
+        closing(sqlite3.connect(outbox, isolation_level=None)) as somebody,
+    ):
+        for _ in publish(publisher, range(20)):
+            pass
+        somebody.execute("BEGIN IMMEDIATE")
+        late.make()
+        eventually(lambda: "database is locked" in (publisher.last_failure or ""))
+        somebody.execute("ROLLBACK")
+        assert publisher.flush(PATIENCE_SECONDS) == 0
+    assert len(late.records()) == 20
+
+
+def test_what_waited_for_long_is_sent_with_todays_timestamp_unless_that_is_its_time(
+    broker: Broker, channel: Channel, outbox: Path
+) -> None:
+    """Otherwise brokers that compare timestamps with their clock would block it for ever."""
+    if isinstance(broker, EmbeddedBroker):
+        pytest.skip("the embedded broker does not compare timestamps")
+    topic = channel.topic_with("strict", {"message.timestamp.before.max.ms": 3_600_000})
+    headers = [("ce_source", b"crm"), ("ce_id", b"1")]
+    timed = [*headers, ("ce_time", b"2026-03-02T12:00:00Z")]
+    now = int(datetime.now(UTC).timestamp() * 1_000)
+    with closing(Outbox(outbox, capacity=5)) as box:
+        for value, own, at in ((b"a", timed, 1_000), (b"b", headers, 1_000), (b"c", headers, now)):
+            box.put([Record(topic, b"C-1", value, own, at)])
+    with Publisher(channel.bootstrap_servers, outbox) as publisher:
+        assert publisher.flush(PATIENCE_SECONDS) == 0
+        [refused] = publisher.refused
+        assert "InvalidTimestamp" in refused.reason
+    taken = Topics(channel.bootstrap_servers, {"touchpoint": topic}, partitions=1).records()
+    assert [record.value for record in taken] == [b"a", b"c"]
+    assert all(record.timestamp >= now for record in taken)
 
 
 def test_killed_at_random_moments_it_loses_nothing_and_the_ledger_has_it_once_in_order(
