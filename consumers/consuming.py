@@ -9,12 +9,10 @@ from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from consumers.cluster import Cluster
+from schemas.topics import DEAD
 
 PATTERN = "^"
 """What a topic begins with that is a regular expression for the names of topics."""
-
-DEAD = ".dead"
-"""How the name of the topic ends in which is told what was not taken of another."""
 
 # What the consumer rests on; everything else may be set by `Consuming.options`.
 _OURS = {

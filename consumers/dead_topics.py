@@ -3,14 +3,13 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from threading import Event
 
 import structlog
 from eventsourcing.persistence import PersistenceError
 from kafka.errors import KafkaError
 
-from consumers.consuming import DEAD, Consuming
+from consumers.consuming import Consuming
 from consumers.producing import Producing, ProducingFailed, Record, TopicMissing, options_of
 from consumers.records import carried_headers, carried_key
 from ledger import kept
@@ -19,11 +18,9 @@ from ledger.keys import Keyring
 from ledger.notices import Notice, oldest, told, waiting
 from schemas.codec import instant_text
 from schemas.message import Message
+from schemas.topics import DEAD, NOTICE_PREFIX
 
 _log = structlog.get_logger(__name__)
-
-PREFIX = "servicetrail_"
-"""How the names of the headers begin that a notice is told in."""
 
 _BATCH = 200
 _LOOK_SECONDS = 1.0
@@ -59,6 +56,8 @@ class DeadTopics:
         self._away = False
         self.failure: str | None = None
         """Why notices wait that could not be produced; None if none do."""
+        self.given_up = 0
+        """How many notices were refused by the brokers for good, and are told to nobody."""
 
     def run(self) -> None:
         """Produce what waits, again and again, until `stop`; then once more."""
@@ -81,20 +80,39 @@ class DeadTopics:
             with self._datastore.transaction() as cursor:
                 topics = list(waiting(cursor))
             for topic in topics:
-                try:
-                    count += self._deliver(topic)
-                except TopicMissing as missing:
-                    self._complain(f"{missing}; --create-topics creates it")
+                if self._away and self._stopping.is_set():
+                    break
+                count += self._delivered(topic)
         except PersistenceError as error:  # the consumer says so as well
             self._away, self.failure = True, type(error).__name__
-        except (KafkaError, ProducingFailed) as error:
+        except ProducingFailed as error:
             self._away = True
             self._complain(str(error))
-            self._disconnect()
         return count
 
-    def _deliver(self, topic: str) -> int:
-        producing = self._connected(topic + DEAD)
+    def _delivered(self, topic: str) -> int:
+        """Produce what waits for a topic, or complain: no topic holds up another.
+
+        Raises `PersistenceError`, and `ProducingFailed` where nothing can be produced at all.
+        """
+        producing = self._connected()
+        try:
+            return self._deliver(topic, producing)
+        except TopicMissing as missing:
+            self._complain(f"{missing}; --create-topics creates it")
+        except PersistenceError:
+            raise
+        except (KafkaError, ProducingFailed, OSError, ValueError) as error:
+            self._away = True
+            self._complain(f"{topic + DEAD}: {error}")
+            self._disconnect()
+        except Exception as error:  # its text may quote a record
+            self._complain(f"{topic + DEAD}: {type(error).__name__}")
+            self._disconnect()
+        return 0
+
+    def _deliver(self, topic: str, producing: Producing) -> int:
+        self._expect(topic + DEAD, producing)
         count = 0
         while True:
             with self._datastore.transaction() as cursor:
@@ -103,35 +121,50 @@ class DeadTopics:
                 if self._consuming.dead_topics == "records":
                     ids = {notice.kept_id for notice in notices}
                     originals = kept.messages(cursor, self._keyring, ids)
-                done, failure = self._produce(producing, notices, originals)
-                told(cursor, done)
+                done, refused, failure = self._produce(producing, notices, originals)
+                told(cursor, [*done, *(notice for notice, _ in refused)])
             count += len(done)
+            self._give_up(refused)
             if failure is not None:
-                raise ProducingFailed(f"{topic + DEAD}: {failure}")
+                raise ProducingFailed(failure)
             if len(notices) < _BATCH:
                 return count
 
     def _produce(
         self, producing: Producing, notices: Sequence[Notice], originals: Mapping[int, Message]
-    ) -> tuple[list[Notice], str | None]:
-        """Those that were acknowledged, and why not all were. A record that the brokers do not take
-        back, because it is too large with what was added, is left out of its notice.
+    ) -> tuple[list[Notice], list[tuple[Notice, str]], str | None]:
+        """Those that were acknowledged, those that the brokers will never take and why, and why not
+        all were decided. A record that the brokers do not take back, because it is too large with
+        what was added, is left out of its notice.
         """
         records = [record_of(notice, originals.get(notice.kept_id)) for notice in notices]
         produced = producing.produce(records, self._deadline())
         done = [notices[place] for place in produced.acknowledged]
-        if produced.refused and produced.failure is None:
-            refused = [notices[place] for place in sorted(produced.refused)]
-            again = producing.produce([record_of(each, None) for each in refused], self._deadline())
-            done += [refused[place] for place in again.acknowledged]
-            return done, again.failure or next(iter(again.refused.values()), None)
-        return done, produced.failure
+        if not produced.refused or produced.failure is not None:
+            return done, [], produced.failure
+        alone = [notices[place] for place in sorted(produced.refused)]
+        again = producing.produce([record_of(each, None) for each in alone], self._deadline())
+        done += [alone[place] for place in again.acknowledged]
+        return done, [(alone[place], why) for place, why in again.refused.items()], again.failure
+
+    def _give_up(self, refused: Sequence[tuple[Notice, str]]) -> None:
+        """What no topic takes would hold up all behind it; the dead letter itself stays."""
+        for notice, why in refused:
+            self.given_up += 1
+            _log.error(
+                "a notice was refused by the brokers and is given up",
+                topic=notice.topic,
+                partition=notice.partition,
+                offset=notice.offset,
+                input=notice.kept_id,
+                reason=why,
+            )
 
     def _deadline(self) -> "_Deadline":
         return _Deadline(self._stopping)
 
-    def _connected(self, topic: str) -> Producing:
-        """A connection, and the topic there. Raises `ProducingFailed`, `TopicMissing`."""
+    def _connected(self) -> Producing:
+        """A connection. Raises `ProducingFailed`."""
         if self._producing is None:
             cluster = self._consuming.cluster
             servers = cluster.bootstrap_servers
@@ -139,21 +172,23 @@ class DeadTopics:
                 servers if isinstance(servers, str) else ",".join(servers),
                 {**options_of(cluster), "client_id": "servicetrail-dead-topics"},
             )
+        return self._producing
+
+    def _expect(self, topic: str, producing: Producing) -> None:
+        """Raise `TopicMissing` if there is no such topic, and none is to be created."""
         try:
-            self._producing.topic_ids([topic])
+            producing.topic_ids([topic])
         except TopicMissing:
             if self._create_partitions is None:
                 raise
             self._consuming.cluster.create_topics([topic], partitions=self._create_partitions)
             _log.info("topic created", topic=topic, partitions=self._create_partitions)
-            self._producing.topic_ids([topic])
-        return self._producing
+            producing.topic_ids([topic])
 
     def _disconnect(self) -> None:
         producing, self._producing = self._producing, None
         if producing is not None:
-            with suppress(KafkaError):
-                producing.close()
+            producing.close()
 
     def _complain(self, why: str) -> None:
         """Say it, but not again and again."""
@@ -183,12 +218,12 @@ def record_of(notice: Notice, original: Message | None) -> Record:
     With the `original` it is the record as it was, key, headers and value, with the notice in
     further headers: without those, it can be published again. (What had no key gets its place.)
     """
-    headers = [(PREFIX + name, value.encode()) for name, value in _told(notice, original)]
+    headers = [(NOTICE_PREFIX + name, value.encode()) for name, value in _told(notice, original)]
     now = int(time.time() * 1_000)
     topic = notice.topic + DEAD
     place = f"{notice.topic}/{notice.partition}/{notice.offset}".encode()
     if original is not None:
-        own = [each for each in carried_headers(original) if not each[0].startswith(PREFIX)]
+        own = [each for each in carried_headers(original) if not each[0].startswith(NOTICE_PREFIX)]
         key = carried_key(original) or place
         return Record(topic, key, original.body, [*own, *headers], now)
     value = json.dumps(_value(notice), ensure_ascii=False).encode()

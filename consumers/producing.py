@@ -196,13 +196,13 @@ class Producing:
                 produced.failure = _told(error)
                 break
         finished = self._finish([future for _, future in futures], give_up)
-        for place, future in futures:
-            if not future.is_done:
-                continue
-            problem = future.exception
+        problems = {place: future.exception for place, future in futures if future.is_done}
+        # Where one is refused, those that shared its batch get an error of no particular kind.
+        is_refused = any(isinstance(problem, _REFUSALS) for problem in problems.values())
+        for place, problem in problems.items():
             if problem is None:
                 produced.acknowledged.append(place)
-            elif isinstance(problem, _REFUSALS):
+            elif isinstance(problem, _REFUSALS) or (is_refused and type(problem) is KafkaError):
                 blamed[place] = problem
             else:
                 produced.failure = produced.failure or _told(problem)

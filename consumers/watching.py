@@ -9,9 +9,10 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from consumers.consuming import DEAD, PATTERN, Consuming
+from consumers.consuming import PATTERN, Consuming
 from ledger.datastore import Datastore
 from ledger.positions import positions
+from schemas.topics import DEAD
 
 _TIMEOUT_MS = 10_000
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import domain
 from schemas.catalogue import SHIPPED, Schema
-from schemas.topics import TOPICS, types_of
+from schemas.topics import DEAD, NOTICE_PREFIX, TOPICS, types_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "asyncapi.yaml"
 
@@ -36,6 +36,23 @@ _TOPICS_ABOUT = {
 }
 
 
+_NOTICE = {
+    "notice": ("string", "The notice's own name, the same however often it is told."),
+    "outcome": ("string", "rejected or conflict."),
+    "reason": ("string", "A code of docs/reference/outcomes.md."),
+    "path": ("string", "The field at fault, if it is one."),
+    "message": ("string", "The fault in words."),
+    "topic": ("string", "Where the record stands."),
+    "partition": ("integer", "Where the record stands."),
+    "offset": ("integer", "Where the record stands."),
+    "source": ("string", "The source that the record goes by; kafka:<topic> if it names none."),
+    "id": ("string", "The id that the record goes by; <partition>-<offset> if it names none."),
+    "received_at": ("string", "When it was received, in UTC."),
+    "input": ("integer", "What operators find it by."),
+}
+_ALWAYS = [name for name in _NOTICE if name != "path"]
+
+
 def document() -> dict[str, Any]:
     """The document as JSON values."""
     topics = list(dict.fromkeys(TOPICS.values()))
@@ -56,15 +73,18 @@ def document() -> dict[str, Any]:
                 "variables": {"bootstrapServers": {"default": "localhost:9092"}},
             }
         },
-        "channels": {topic: _channel(topic) for topic in topics},
-        "operations": {f"record_{topic}": _operation(topic) for topic in topics},
+        "channels": {topic: _channel(topic) for topic in topics}
+        | {topic + DEAD: _dead_channel(topic) for topic in topics},
+        "operations": {f"record_{topic}": _operation(topic) for topic in topics}
+        | {f"tell_{topic}": _telling(topic) for topic in topics},
         "components": {
             "messages": {
                 event_type: _message(SHIPPED.by_type[event_type])
                 for topic in topics
                 for event_type in types_of(topic)
-            },
-            "messageTraits": {"cloudEvent": _cloud_event()},
+            }
+            | {"notice": _notice(), "record": _returned()},
+            "messageTraits": {"cloudEvent": _cloud_event(), "notTaken": _not_taken()},
         },
     }
 
@@ -97,6 +117,98 @@ def _operation(topic: str) -> dict[str, Any]:
         "action": "receive",
         "channel": {"$ref": f"#/channels/{topic}"},
         "summary": f"Servicetrail records what is published to {topic}.",
+    }
+
+
+def _dead_channel(topic: str) -> dict[str, Any]:
+    return {
+        "address": topic + DEAD,
+        "description": f"What was not taken from {topic}, and why. Written only where "
+        "SERVICETRAIL_KAFKA_DEAD_TOPICS is notices or records.",
+        "messages": {
+            each: {"$ref": f"#/components/messages/{each}"} for each in ("notice", "record")
+        },
+        "bindings": {"kafka": {"topic": topic + DEAD, "bindingVersion": _BINDING}},
+    }
+
+
+def _telling(topic: str) -> dict[str, Any]:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{topic + DEAD}"},
+        "summary": f"Servicetrail tells what it did not take from {topic}, at least once each.",
+    }
+
+
+def _notice() -> dict[str, Any]:
+    return {
+        "name": "notice",
+        "title": "Notice",
+        "summary": "Why a record was not taken, and nothing of what it says.",
+        "contentType": "application/json",
+        "traits": [{"$ref": "#/components/messageTraits/notTaken"}],
+        "headers": _value_header("notice"),
+        "payload": {
+            "type": "object",
+            "properties": {
+                name: {
+                    "type": kind if name in _ALWAYS else [kind, "null"],
+                    "description": about,
+                }
+                for name, (kind, about) in _NOTICE.items()
+            },
+            "required": list(_NOTICE),
+        },
+        "bindings": _key_binding("<topic>/<partition>/<offset> of the record"),
+    }
+
+
+def _returned() -> dict[str, Any]:
+    return {
+        "name": "record",
+        "title": "Returned record",
+        "summary": "The record that was not taken: its key, its value and, before those described "
+        "here, its headers.",
+        "traits": [{"$ref": "#/components/messageTraits/notTaken"}],
+        "headers": _value_header("record"),
+        "payload": {"description": "The bytes of the record as it was published."},
+        "bindings": _key_binding("the record's own; its place as in a notice if it had none"),
+    }
+
+
+def _value_header(value: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {f"{NOTICE_PREFIX}value": {"type": "string", "const": value}},
+    }
+
+
+def _not_taken() -> dict[str, Any]:
+    """The headers of what is told of a record that was not taken; all are text."""
+    properties: dict[str, dict[str, Any]] = {
+        NOTICE_PREFIX + name: {
+            "type": "string",
+            **({"pattern": "^[0-9]+$"} if kind == "integer" else {}),
+            "description": about,
+        }
+        for name, (kind, about) in _NOTICE.items()
+    }
+    properties[f"{NOTICE_PREFIX}outcome"]["enum"] = ["rejected", "conflict"]
+    properties[f"{NOTICE_PREFIX}value"] = {
+        "type": "string",
+        "enum": ["notice", "record"],
+        "description": "What the value is.",
+    }
+    required = [f"{NOTICE_PREFIX}{name}" for name in (*_ALWAYS, "value")]
+    return {"headers": {"type": "object", "properties": properties, "required": required}}
+
+
+def _key_binding(about: str) -> dict[str, Any]:
+    return {
+        "kafka": {
+            "key": {"type": "string", "description": f"UTF-8: {about}."},
+            "bindingVersion": _BINDING,
+        }
     }
 
 

@@ -20,6 +20,12 @@ TOPICS: Mapping[str, str] = {
 }
 """The topic of each family of event types; a family is the first word of their names."""
 
+DEAD = ".dead"
+"""How the name of the topic ends in which is told what was not taken of another."""
+
+NOTICE_PREFIX = "servicetrail_"
+"""How the names of the headers begin that it is told in."""
+
 
 def family_of(event_type: str) -> str:
     """The family of an event type, such as `promise`."""

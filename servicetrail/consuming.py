@@ -170,6 +170,11 @@ class Consumption:
             return str(self.error)
         return f"consuming stopped: {type(self.error).__name__}; see the log"
 
+    @property
+    def notices_given_up(self) -> int:
+        """How many notices the brokers refused for good, of records that were not taken."""
+        return 0 if self._dead_topics is None else self._dead_topics.given_up
+
     def lags(self) -> dict[tuple[str, int], int]:
         """Records behind the end of the log, by topic and partition, of the partitions read
         here.

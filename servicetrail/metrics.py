@@ -16,7 +16,12 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from consumers.consumer import State
@@ -69,6 +74,13 @@ NOTICES = Definition(
     "gauge",
     (),
     "Notices of records that were not taken, which do not stand in a dead-letter topic yet.",
+)
+NOTICES_GIVEN_UP = Definition(
+    "servicetrail_notices_given_up_total",
+    "counter",
+    (),
+    "Notices that the brokers refused for good, since this process's start; the log says which. "
+    "Absent where nothing is consumed.",
 )
 LEDGER_POSITION = Definition(
     "servicetrail_ledger_position", "gauge", (), "Position of the last event in the ledger."
@@ -132,7 +144,7 @@ PROCESS = (
 DEFINITIONS: Sequence[Definition] = (
     RECEIVED, OUTCOMES, BATCH_SECONDS, KEPT, NOTICES, LEDGER_POSITION, READ_MODELS_POSITION,
     PROJECTOR_LAG, PROJECTOR_WAITING, FRESHNESS_TIME, FRESHNESS_RECEIPT, CONSUMER_LAG,
-    CONSUMER_STATE, DATABASE_UP, HTTP_REQUESTS, HTTP_SECONDS, *PROCESS,
+    CONSUMER_STATE, NOTICES_GIVEN_UP, DATABASE_UP, HTTP_REQUESTS, HTTP_SECONDS, *PROCESS,
 )  # fmt: skip
 """Every metric there is; `docs/reference/metrics-prometheus.md` is made from these."""
 
@@ -287,7 +299,7 @@ class Consumer(Collector):
         self._consumption = consumption
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges."""
+        """The gauges, and what was given up."""
         lag = GaugeMetricFamily(CONSUMER_LAG.name, CONSUMER_LAG.says, labels=CONSUMER_LAG.labels)
         for (topic, partition), records in self._consumption.lags().items():
             lag.add_metric([topic, str(partition)], records)
@@ -298,6 +310,9 @@ class Consumer(Collector):
         for each in State:
             state.add_metric([each.value], 1 if each is self._consumption.state else 0)
         yield state
+        yield CounterMetricFamily(
+            NOTICES_GIVEN_UP.name, NOTICES_GIVEN_UP.says, value=self._consumption.notices_given_up
+        )
 
 
 def counting(take: Callable[..., list[Receipt]], metrics: Metrics) -> Callable[..., list[Receipt]]:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import typer
 
-from consumers.consuming import DEAD, Consuming
+from consumers.consuming import Consuming
 from consumers.watching import BrokersAway, Lag, lags
 from ledger.notices import waiting
 from questions.tables import column, number
+from schemas.topics import DEAD
 from servicetrail import VERSION
 from servicetrail.cli import options
 from servicetrail.cli.accounting import print_lines

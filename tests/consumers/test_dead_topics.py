@@ -15,11 +15,12 @@ from kafka.structs import TopicPartition
 from consumers.brokers import EmbeddedBroker
 from consumers.brokers.process import Broker, free_port
 from consumers.consuming import Consuming
-from consumers.dead_topics import PREFIX, DeadTopics
+from consumers.dead_topics import DeadTopics
 from consumers.producing import Produced, Producing, Record
 from ledger.dead_letters import DeadLetters, Repaired
 from ledger.intake import Intake
 from ledger.notices import waiting
+from schemas.topics import NOTICE_PREFIX
 from tests.consumers.channel import Channel
 from tests.consumers.events import complaint, touchpoint
 from tests.consumers.running import Ledger, consuming
@@ -33,11 +34,11 @@ class Told:
 
     def __init__(self, record: Any) -> None:
         self.key, self.value = record.key, record.value
-        self.own = [each for each in record.headers if not each[0].startswith(PREFIX)]
+        self.own = [each for each in record.headers if not each[0].startswith(NOTICE_PREFIX)]
         self.notice = {
-            name.removeprefix(PREFIX): value.decode()
+            name.removeprefix(NOTICE_PREFIX): value.decode()
             for name, value in record.headers
-            if name.startswith(PREFIX)
+            if name.startswith(NOTICE_PREFIX)
         }
 
 
@@ -279,6 +280,43 @@ def test_a_record_too_large_to_come_back_is_told_of(
     with telling(ledger, channel, topic, "records"):
         [notice] = told(channel, topic, 1)
     assert notice.notice["value"] == "notice"
+
+
+def test_a_notice_that_no_topic_takes_is_given_up_and_counted(
+    broker: Broker, channel: Channel, ledger: Ledger
+) -> None:
+    if isinstance(broker, EmbeddedBroker):
+        pytest.skip("the embedded broker has no limit for a topic")
+    topic = channel.topic("tiny")
+    channel.small_topic("tiny.dead", 200)
+    for _ in range(2):
+        channel.send(topic, b"{")
+    channel.flush()
+    taken(ledger, channel, topic, 2)
+    with telling(ledger, channel, topic, "notices") as dead_topics:
+        eventually(lambda: waits(ledger) == {})
+    assert (dead_topics.given_up, dead_topics.failure) == (2, None)
+    assert ledger.query("SELECT count(*) FROM intake.kept WHERE state = 'rejected'") == [(2,)]
+
+
+def test_a_topic_that_cannot_be_written_holds_up_no_other(
+    broker: Broker, channel: Channel, ledger: Ledger
+) -> None:
+    """Of the first topic's notices there can be no topic: its name would be too long."""
+    if isinstance(broker, EmbeddedBroker):
+        pytest.skip("the embedded broker takes names of any length")
+    longest = 249
+    long = channel.topic("a".ljust(longest - len(channel.prefix) - 1, "a"))
+    other = channel.topic("b")
+    for topic in (long, other):
+        channel.send(topic, b"{")
+    channel.flush()
+    with consuming(ledger, channel.bootstrap_servers, long, other, dead_topics="notices"):
+        eventually(lambda: ledger.received()["received"] == 2)
+    with telling(ledger, channel, other, "notices") as dead_topics:
+        assert len(told(channel, other, 1)) == 1
+        eventually(lambda: waits(ledger) == {long: 1})
+        eventually(lambda: f"{long}.dead" in (dead_topics.failure or ""))
 
 
 def test_nothing_is_noted_where_nobody_is_told(channel: Channel, ledger: Ledger) -> None:

@@ -9,15 +9,20 @@ import pytest
 import yaml
 
 import domain
+from consumers import dead_topics
+from ledger.notices import Notice
 from schemas import asyncapi
 from schemas.catalogue import SHIPPED, fingerprint_of_text
-from schemas.topics import TOPICS
+from schemas.message import Message
+from schemas.topics import DEAD, NOTICE_PREFIX, TOPICS
 from servicetrail.publisher.records import record_of
 from tests.schemas.samples import CALENDAR, CALL, NOW, structured, taken
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(asyncapi.page())
 # The specification's own schema, from the npm package @asyncapi/specs, where somebody has it.
 SPECIFICATION = Path(os.environ.get("SERVICETRAIL_TEST_ASYNCAPI_SCHEMA", "asyncapi-3.0.0.json"))
+TOLD = {"notice", "record"}
+"""The messages about what was not taken."""
 
 
 def resolved(reference: str) -> Any:
@@ -54,7 +59,9 @@ def test_every_reference_leads_somewhere_and_nothing_is_unused() -> None:
 
 def test_every_type_that_is_received_is_a_message_of_its_topic() -> None:
     channels = {
-        channel["address"]: list(channel["messages"]) for channel in DOCUMENT["channels"].values()
+        channel["address"]: list(channel["messages"])
+        for channel in DOCUMENT["channels"].values()
+        if not channel["address"].endswith(DEAD)
     }
     assert channels.keys() == set(TOPICS.values())
     received = [each for types in channels.values() for each in types]
@@ -65,6 +72,8 @@ def test_every_type_that_is_received_is_a_message_of_its_topic() -> None:
 
 def test_payloads_are_the_shipped_schemas() -> None:
     for event_type, message in DOCUMENT["components"]["messages"].items():
+        if event_type in TOLD:
+            continue
         payload = message["payload"]
         assert payload["schemaFormat"].startswith("application/vnd.apache.avro")
         text = json.dumps(payload["schema"])
@@ -89,6 +98,49 @@ def test_what_is_published_has_the_headers_and_the_key_that_are_described(
     assert headers["content-type"] == message["contentType"]
     of_customer = "the customer id" in message["bindings"]["kafka"]["key"]["description"]
     assert of_customer == (event.customer_id is not None)
+
+
+def test_what_is_told_is_sent_to_a_topic_beside_each_topic() -> None:
+    sent = {
+        resolved(operation["channel"]["$ref"])["address"]
+        for operation in DOCUMENT["operations"].values()
+        if operation["action"] == "send"
+    }
+    assert sent == {topic + DEAD for topic in TOPICS.values()}
+    for address in sent:
+        assert DOCUMENT["channels"][address]["messages"].keys() == TOLD
+
+
+@pytest.mark.parametrize("path", [None, "data.direction"])
+@pytest.mark.parametrize("original", [None, Message(b"{", "", {}, "", "", NOW)])
+def test_what_is_told_has_the_headers_and_the_value_that_are_described(
+    path: str | None, original: Message | None
+) -> None:
+    notice = Notice(
+        1, "n", 2, NOW, "rejected", "wrong_type", "why", path, "touchpoints", 0, 7, "crm", "e-1"
+    )
+    record = dead_topics.record_of(notice, original)
+    assert record.topic in DOCUMENT["channels"]
+    told = {name: value.decode() for name, value in record.headers if name != "content-type"}
+    message = DOCUMENT["components"]["messages"][told[f"{NOTICE_PREFIX}value"]]
+    described = resolved(message["traits"][0]["$ref"])["headers"]
+    assert told.keys() <= described["properties"].keys()
+    assert described["properties"].keys() - told.keys() == (
+        {f"{NOTICE_PREFIX}path"} if path is None else set()
+    )
+    assert set(described["required"]) <= told.keys()
+    assert (
+        told[f"{NOTICE_PREFIX}outcome"]
+        in described["properties"][f"{NOTICE_PREFIX}outcome"]["enum"]
+    )
+    if original is None:
+        value, payload = json.loads(record.value), message["payload"]
+        assert list(value) == list(payload["properties"]) == payload["required"]
+        kinds = {"string": str, "integer": int, "null": type(None)}
+        for name, item in value.items():
+            kind = payload["properties"][name]["type"]
+            allowed = [kind] if isinstance(kind, str) else kind
+            assert type(item) in [kinds[each] for each in allowed]
 
 
 def test_it_is_valid_by_the_schema_of_the_specification() -> None:
