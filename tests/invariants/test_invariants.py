@@ -30,6 +30,7 @@ from tests.projections.history import (
     Happened,
     as_recorded,
     event_id,
+    feed_again,
     happened,
     inbound,
     outbound,
@@ -189,29 +190,35 @@ def test_2_time_adds_up_and_is_never_negative(
 
 @enough(20)
 @given(
-    history=histories(), later=st.lists(published, min_size=1, max_size=4), days=st.integers(15, 40)
+    history=histories(),
+    later=st.lists(st.tuples(published, st.booleans()), min_size=1, max_size=4),
+    days=st.integers(15, 40),
 )
 def test_3_publishing_policies_changes_no_earlier_verdict(
-    prepared: Datastore, history: list[Happened], later: list[Happened], days: int
+    prepared: Datastore, history: list[Happened], later: list[tuple[Happened, bool]], days: int
 ) -> None:
-    """Several at once, valid from after everything happened, published whenever."""
-    valid_from = START + timedelta(days=days)
+    """Several at once, each valid from after everything happened and published whenever, or else
+    published after everything happened and valid from whenever.
+    """
+    then = START + timedelta(days=days)
+    afterwards = then + timedelta(minutes=1)
     new = [
-        event._replace(occurred_at=valid_from, id=f"later {event.id}")
-        if event.type == "customer.tiered.v1"
-        else event._replace(data=event.data | {"valid_from": valid_from}, id=f"later {event.id}")
-        for event in later
+        event._replace(occurred_at=afterwards, id=f"later {event.id}")
+        if backdated or event.type == "customer.tiered.v1"
+        else event._replace(data=event.data | {"valid_from": then}, id=f"later {event.id}")
+        for event, backdated in later
     ]
 
     def verdicts() -> list[Any]:
         with queries.snapshot(prepared) as cursor:
             return [
-                queries.response_times(cursor, as_of=valid_from, by=["channel", "tier"]).rows,
-                queries.promises(cursor, as_of=valid_from).rows,
-                queries.promise_quality(cursor, as_of=valid_from, by=["tier"]).rows,
-                queries.complaints(cursor, as_of=valid_from).rows,
-                queries.complaint_quality(cursor, as_of=valid_from, by=["tier"]).rows,
-                queries.channels(cursor, as_of=valid_from).rows,
+                queries.response_times(cursor, as_of=then, by=["channel", "tier"]).rows,
+                queries.promises(cursor, as_of=then).rows,
+                queries.promise_quality(cursor, as_of=then, by=["tier"]).rows,
+                queries.complaints(cursor, as_of=then).rows,
+                queries.complaint_quality(cursor, as_of=then, by=["tier"]).rows,
+                queries.channels(cursor, as_of=then).rows,
+                queries.value_cost(cursor, as_of=then).rows,
             ]
 
     fill(prepared, [as_recorded(history)])
@@ -274,7 +281,9 @@ def test_5_a_verdict_does_not_depend_on_when_or_how_often_it_is_evaluated(
 def test_6_any_order_any_restart_and_rebuilt_equal_live(
     cluster: Cluster, migrated_template: str, data: st.DataObject, history: list[Happened]
 ) -> None:
-    """Live: recorded in any order, in pieces, with a new projector after each."""
+    """Live: recorded in any order, in pieces, with a new projector after each, which may be given
+    everything once more.
+    """
     with ledger_of_its_own(cluster, migrated_template) as datastore:
         runner(datastore)
         order = data.draw(st.permutations(history))
@@ -282,6 +291,8 @@ def test_6_any_order_any_restart_and_rebuilt_equal_live(
         for begin in range(0, len(order), piece):
             tell(datastore, order[begin : begin + piece])
             runner(datastore, batch_size=data.draw(st.integers(1, 5))).catch_up()
+            if data.draw(st.booleans()):
+                feed_again(datastore, read_models())
         live = rows_of(datastore)
         rebuild = rebuilt(datastore)
         assert rebuild.difference() is None

@@ -485,10 +485,10 @@ def test_listed_complaints_are_judged(datastore: Datastore) -> None:
 
 
 def test_a_level_published_later_changes_no_earlier_verdict(datastore: Datastore) -> None:
-    def published(seconds: int, valid_from: str) -> Happened:
+    def published(seconds: int, valid_from: str, when: str | None = None) -> Happened:
         return happened(
             "service_level.published.v1",
-            valid_from,
+            when or valid_from,
             service_level_id="all",
             metric="acknowledge",
             target_seconds=seconds,
@@ -496,14 +496,15 @@ def test_a_level_published_later_changes_no_earlier_verdict(datastore: Datastore
             valid_from=valid_from,
         )
 
-    def verdict() -> Any:
+    def verdict(as_of: str = LONG_AFTER) -> Any:
         prepared_runner(datastore).catch_up()
         with snapshot(datastore) as cursor:
-            return complaints(cursor, as_of=at(LONG_AFTER)).rows[0]["verdict"]
+            return complaints(cursor, as_of=at(as_of)).rows[0]["verdict"]
 
     project(datastore, [published(24 * 3600, "2024-01-01"), *WELL_DONE])
     before = verdict()
     tell(datastore, [published(1, "2024-03-01 09:01")])
     assert (before, verdict()) == ("conforming", "conforming")
-    tell(datastore, [published(60, "2024-03-01")])
-    assert verdict() == "deviating"
+    # Valid from before it was published: it counts as of then, and not as of any day before.
+    tell(datastore, [published(60, "2024-03-01", when="2024-06-01")])
+    assert (verdict("2024-05-31"), verdict("2024-06-01")) == ("conforming", "deviating")
