@@ -1,7 +1,7 @@
 """Several processes that keep read models up to date together, each for its share of customers."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ledger.datastore import Datastore
@@ -32,12 +32,17 @@ class Follow:
 
 
 class Together:
-    """The progress of several workers as that of one: `on_progress` hears up to where all are."""
+    """The progress of several workers as that of one: `on_progress` hears up to where all are.
 
-    def __init__(self, workers: int, on_progress: Callable[[Progress], None]) -> None:
-        self._reached = dict.fromkeys(range(workers), 0)
+    `positions` are where they begin, by their numbers.
+    """
+
+    def __init__(
+        self, positions: Mapping[int, int], on_progress: Callable[[Progress], None]
+    ) -> None:
+        self._reached = dict(positions)
         self._on_progress = on_progress
-        self._lowest = 0
+        self._lowest = min(positions.values())
 
     def heard(self, worker: int, progress: Progress) -> None:
         """A worker has got on."""

@@ -228,6 +228,16 @@ class Runner:
         with self._transaction() as cursor:
             return min((slot.position for slot in slots_of(cursor, self._models)), default=0)
 
+    @retry_on_loss
+    def positions(self, workers: int) -> dict[int, int]:
+        """Up to where each of so many workers holds every event of its share."""
+        with self._transaction() as cursor:
+            slots = self._checked(slots_of(cursor, self._models))
+        return {
+            worker: min((slot.position for slot in slots if slot.worker == worker), default=0)
+            for worker in range(workers)
+        }
+
     def run_until(self, position: int, *, timeout_seconds: float = 60.0) -> None:
         """Apply events until all read models hold `position`, waiting for events to be appended.
 

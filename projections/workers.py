@@ -48,6 +48,7 @@ class Workers:
 
     One that died is started again (`again`), after a pause that grows while it keeps dying;
     `alive` is False meanwhile, and for good when one ended because its read model was replaced.
+    All are ended, and given up, when one cannot be started again or `heard` raises.
     """
 
     def __init__(
@@ -61,7 +62,13 @@ class Workers:
         self._due: dict[int, float] = {}
         self._given_up = False
         self._wakes, self._wake = _processes.Pipe(duplex=False)
-        self._workers = [self._start(number) for number in range(count)]
+        self._workers: list[_Worker] = []
+        try:
+            for number in range(count):
+                self._workers.append(self._start(number))
+        except Exception:
+            self._end_all()
+            raise
         self._count = count
         self._thread = threading.Thread(target=self._watch, name="workers")
         self._thread.start()
@@ -111,6 +118,16 @@ class Workers:
         return _Worker(number, process, told, time.monotonic())
 
     def _watch(self) -> None:
+        try:
+            self._watch_them()
+        except Exception:
+            # Nobody would start them again, so none goes on unseen.
+            _log.exception("workers given up")
+            self._given_up = True
+        finally:
+            self._end_all()
+
+    def _watch_them(self) -> None:
         while not self._closing and (self._workers or self._due):
             ready = wait([self._wakes, *self._waited_for()], self._seconds_to_next_start())
             for worker in list(self._workers):
@@ -119,7 +136,6 @@ class Workers:
                 if worker.process.sentinel in ready:
                     self._ended(worker)
             self._start_again()
-        self._end_all()
 
     def _waited_for(self) -> Iterator[Any]:
         for worker in self._workers:
@@ -129,11 +145,15 @@ class Workers:
 
     def _hear(self, worker: _Worker) -> None:
         """Everything that a worker has told."""
-        try:
-            while worker.told.poll():
-                self._heard(worker.number, worker.told.recv())
-        except (EOFError, OSError):
-            worker.told.close()
+        while True:
+            try:
+                if not worker.told.poll():
+                    return
+                what = worker.told.recv()
+            except (EOFError, OSError):
+                worker.told.close()
+                return
+            self._heard(worker.number, what)
 
     def _ended(self, worker: _Worker) -> None:
         if not worker.told.closed:

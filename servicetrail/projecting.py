@@ -71,7 +71,7 @@ class Projector:
             self._processes = Workers(
                 AsSet(job, self._system.settings),
                 self._workers,
-                Together(self._workers, self._on_progress).heard,
+                Together(self._runner.positions(self._workers), self._on_progress).heard,
             )
         if stale:
             log.info("building read models anew", names=[model.name for model in stale])
@@ -106,7 +106,7 @@ class Projector:
             error = self._error
             told = str(error) if isinstance(error, ReadModelReplaced) else type(error).__name__
             if self._processes is not None:
-                told = "a read model was replaced by another version"
+                told = "a read model was replaced by another version, or its processes failed"
             return f"the projector stopped: {told}; see the log, and start the program again"
         if state == "failing":
             failure = self._runner.failure or self._not_replaced or "a worker ended"

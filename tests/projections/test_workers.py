@@ -123,10 +123,11 @@ def test_workers_that_are_too_many_have_nothing_to_do(told: Datastore) -> None:
 
 @contextmanager
 def following(datastore: Datastore, count: int) -> Iterator[tuple[Workers, list[Progress]]]:
-    runner(datastore).prepare(count)
+    prepared = runner(datastore)
+    prepared.prepare(count)
     progress: list[Progress] = []
     job = Follow(datastore, all_models)
-    with Workers(job, count, Together(count, progress.append).heard) as workers:
+    with Workers(job, count, Together(prepared.positions(count), progress.append).heard) as workers:
         yield workers, progress
 
 
@@ -141,6 +142,19 @@ def test_processes_follow_the_ledger_together(told: Datastore) -> None:
     expected = Runner(told, read_models(), schema="known_expected")
     expected.catch_up()
     assert everything_in(told, LIVE) == everything_in(told, "known_expected")
+
+
+def test_started_again_they_tell_of_what_is_new_only(told: Datastore) -> None:
+    """One has gone on alone before the end: where both are is where the other one begins."""
+    ahead, *_ = workers_of(told, 2, batch_size=1_000)
+    ahead.step()
+    with following(told, 2) as (_, progress):
+        wait_until(lambda: bool(progress) and progress[-1].position == 401)
+    assert sum(step.events for step in progress) == 401
+    with following(told, 2) as (_, progress):
+        tell(told, [inbound("2024-05-01 09:00", f"N{n}", customer_id=f"new {n}") for n in range(9)])
+        wait_until(lambda: bool(progress) and progress[-1].position == 410)
+    assert sum(step.events for step in progress) == 9
 
 
 def test_a_process_that_dies_is_started_again(told: Datastore) -> None:
@@ -177,6 +191,32 @@ def test_one_whose_read_model_was_replaced_is_not_started_again() -> None:
         wait_until(lambda: workers.given_up)
         assert not workers.alive
     assert heard == ["began"]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A job that tells its parent something, and then goes on until it is asked to end."""
+
+    def __call__(self, _worker: int, stop: threading.Event, tell: Tell) -> None:
+        tell("began")
+        stop.wait()
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
+def test_all_are_ended_when_nobody_can_listen(error: type[Exception]) -> None:
+    """As when what shows the progress was closed."""
+
+    def heard(_worker: int, _what: object) -> None:
+        raise error("nobody looks any more")
+
+    with Workers(Telling(), 2, heard) as workers:
+        last = pids(workers)
+        wait_until(lambda: not workers.busy)
+        assert workers.given_up
+        assert not workers.alive
+    for pid in last:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float = 60) -> None:
