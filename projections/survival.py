@@ -21,13 +21,14 @@ Z = 1.959963984540054
 """97.5 % of a standard normal distribution lies below it."""
 
 
-def kaplan_meier(names: Sequence[str], measured: str = "measured") -> str:
+def kaplan_meier(names: Sequence[str], measured: str = "measured", prefix: str = "") -> str:
     """Common table expressions; the last is `km` with the groups `names`, `median`, `low`, `high`.
 
     `measured` is a table with the groups, `seconds` (float8) and `ended` (false: still waiting
-    after so many seconds). A group in which nobody's wait ended has no row.
+    after so many seconds). A group in which nobody's wait ended has no row. All expressions begin
+    with `prefix`, so that a statement can have several curves.
     """
-    return f"{_curve(names, measured, '')}, {_filled('median', names, measured, '')}"
+    return f"{_curve(names, measured, prefix)}, {_filled('median', names, measured, prefix)}"
 
 
 def standardised() -> str:

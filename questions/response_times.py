@@ -54,6 +54,11 @@ class ResponseTimeRow(ExplainedRow):
     )
     business_p90_seconds: float | None
     business_p99_seconds: float | None
+    business_km_median_seconds: float | None = Field(
+        description="The same, counting those still waiting (Kaplan-Meier); null: not reached"
+    )
+    business_km_median_seconds_low: float | None
+    business_km_median_seconds_high: float | None
     judged: int = Field(description="Waits that met their target or are over it")
     within_target: float | None = Field(description="Share of these that met it, from 0 to 1")
 

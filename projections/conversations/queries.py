@@ -64,9 +64,10 @@ def response_times(
     `p99_seconds` (interpolated, null if none is answered), and counting those who wait
     `km_median_seconds` with its 95 % interval `km_median_seconds_low` and `_high` (null: it
     cannot be said, as `projections.survival` tells), over the answered in the calendar of the
-    service level in force when they began
-    `business_median_seconds`, `business_p90_seconds` and `business_p99_seconds`, and by its target
-    `judged` (met or over, whoever still waits included) and `within_target`, the share of these.
+    service level in force when they began `business_median_seconds`, `business_p90_seconds` and
+    `business_p99_seconds`, in it counting those who wait `business_km_median_seconds` with `_low`
+    and `_high`, and by its target `judged` (met or over, whoever still waits included) and
+    `within_target`, the share of these.
 
     Raises UnknownMetric and UnknownDimension.
     """
@@ -103,11 +104,14 @@ def _with_targets(
 
 @cache
 def _response_times(by: tuple[str, ...]) -> str:
-    survival = kaplan_meier(grouping.columns(by, _DIMENSIONS), measured="waits")
+    groups = grouping.columns(by, _DIMENSIONS)
+    business = kaplan_meier(groups, measured="business_waits", prefix="business_")
     statement = (
         _SQL["response_times"]
         .replace("{judged_waits}", _SQL["judged_waits"])
-        .replace("{kaplan_meier}", survival)
+        .replace("{kaplan_meier}", kaplan_meier(groups, measured="waits"))
+        .replace("{business_kaplan_meier}", business)
+        .replace("{business_found}", ", ".join(f"business_km.{name}" for name in groups))
     )
     return grouping.filled(statement, by, _DIMENSIONS)
 

@@ -80,17 +80,25 @@ WITH {judged_waits}, figures AS (
         count(*) FILTER (WHERE within_target)::float8 / nullif(count(within_target), 0) AS within_target
     FROM judged
     GROUP BY {names}
-), {kaplan_meier}
+), {kaplan_meier}, business_waits AS (
+    SELECT {names}, business_seconds AS seconds, ended
+    FROM waits
+    WHERE business_seconds IS NOT NULL
+), {business_kaplan_meier}
 SELECT {shown}, %(metric)s AS metric, answered, waiting,
     percentiles[1] AS median_seconds, percentiles[2] AS p90_seconds, percentiles[3] AS p99_seconds,
     km.median AS km_median_seconds, km.low AS km_median_seconds_low, km.high AS km_median_seconds_high,
     business_percentiles[1] AS business_median_seconds,
     business_percentiles[2] AS business_p90_seconds,
     business_percentiles[3] AS business_p99_seconds,
+    business_km.median AS business_km_median_seconds,
+    business_km.low AS business_km_median_seconds_low,
+    business_km.high AS business_km_median_seconds_high,
     judged, within_target
 FROM figures
 -- Arrays are equal where both have a null, so that groups whose name is not known find each other.
 LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
+LEFT JOIN business_km ON ARRAY[{shown}] = ARRAY[{business_found}]
 ORDER BY {shown}
 
 -- name: behind_response_times
@@ -106,6 +114,10 @@ SELECT 'interval' AS kind, started_by::text AS key,
     || ARRAY['km_median_seconds', 'km_median_seconds_low', 'km_median_seconds_high']
     || CASE WHEN ended AND business_seconds IS NOT NULL
         THEN ARRAY['business_median_seconds', 'business_p90_seconds', 'business_p99_seconds']
+        ELSE '{}' END
+    || CASE WHEN business_seconds IS NOT NULL
+        THEN ARRAY['business_km_median_seconds', 'business_km_median_seconds_low',
+            'business_km_median_seconds_high']
         ELSE '{}' END
     || CASE WHEN within_target IS NOT NULL THEN ARRAY['judged', 'within_target'] ELSE '{}' END
         AS figures,

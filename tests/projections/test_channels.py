@@ -230,6 +230,9 @@ def test_response_times_by_group(
         "business_median_seconds",
         "business_p90_seconds",
         "business_p99_seconds",
+        "business_km_median_seconds",
+        "business_km_median_seconds_low",
+        "business_km_median_seconds_high",
         "judged",
         "within_target",
     ]

@@ -46,9 +46,12 @@ def percentile(share: float, of: str | None = None) -> Figure:
     return figure
 
 
-def survival(which: str, ends: str) -> Figure:
+def survival(which: str, ends: str, of: str | None = None) -> Figure:
     def figure(things: Things) -> float | None:
-        waits = [(thing["seconds"], thing["state"] == ends) for thing in things]
+        waits = [
+            (thing["details"][of] if of else thing["seconds"], thing["state"] == ends)
+            for thing in things
+        ]
         return getattr(by_the_book(waits), which)  # type: ignore[no-any-return]
 
     return figure
@@ -102,11 +105,11 @@ def per_1000(things: Things) -> float | None:
     return 1000 * len(of_kind(things, "complaint")) / touched if touched else None
 
 
-def kaplan_meier(prefix: str, ends: str) -> dict[str, Figure]:
+def kaplan_meier(prefix: str, ends: str, of: str | None = None) -> dict[str, Figure]:
     return {
-        prefix: survival("median", ends),
-        f"{prefix}_low": survival("low", ends),
-        f"{prefix}_high": survival("high", ends),
+        prefix: survival("median", ends, of),
+        f"{prefix}_low": survival("low", ends, of),
+        f"{prefix}_high": survival("high", ends, of),
     }
 
 
@@ -141,6 +144,7 @@ FIGURES: dict[str, dict[str, Figure]] = {
             f"{p}_seconds": percentile(q) for p, q in (("median", 0.5), ("p90", 0.9), ("p99", 0.99))
         },
         **kaplan_meier("km_median_seconds", "answered"),
+        **kaplan_meier("business_km_median_seconds", "answered", "business_seconds"),
         **{
             f"business_{name}_seconds": percentile(at, "business_seconds")
             for name, at in PERCENTILES

@@ -146,6 +146,35 @@ def test_round_the_clock_both_times_are_equal(datastore: Datastore) -> None:
     for row in rows:
         assert row["business_median_seconds"] == row["median_seconds"]
         assert row["business_p99_seconds"] == pytest.approx(row["p99_seconds"])
+        for name in ("km_median_seconds", "km_median_seconds_low", "km_median_seconds_high"):
+            assert row[f"business_{name}"] == row[name]
+
+
+def test_who_still_waits_counts_with_the_business_time_until_now(datastore: Datastore) -> None:
+    """Two answered on a Friday; three wait over a weekend, which is next to no business time."""
+    history = [
+        OFFICE,
+        agreed("mail", 7200, channel="mail"),
+        inbound("2024-03-01 14:00", "A1", customer_id="Ada"),
+        outbound("2024-03-01 15:00", "A2", customer_id="Ada"),
+        inbound("2024-03-01 14:00", "B1", customer_id="Ben"),
+        outbound("2024-03-01 16:00", "B2", customer_id="Ben"),
+        inbound("2024-03-01 16:00", "C1", customer_id="Cleo"),
+        inbound("2024-03-02 16:00", "D1", customer_id="Dan"),
+        inbound("2024-03-03 16:00", "E1", customer_id="Eve"),
+        inbound("2024-03-01 16:00", "F1", customer_id="Finn", channel="chat"),
+        outbound("2024-03-01 17:00", "F2", customer_id="Finn", channel="chat"),
+    ]
+    project(datastore, history)
+    chat, mail = asked(datastore, "2024-03-04 09:30")
+    # In elapsed time three of five wait longer than anybody who was answered.
+    assert (mail["waiting"], mail["km_median_seconds"]) == (3, None)
+    # In business time Dan and Eve wait half an hour, Cleo one and a half: of three one is answered
+    # after an hour, and the last of them after two.
+    assert mail["business_km_median_seconds"] == 2 * 3600
+    assert mail["business_median_seconds"] == 1.5 * 3600
+    # No service level names a calendar for the chat.
+    assert (chat["km_median_seconds"], chat["business_km_median_seconds"]) == (3600, None)
 
 
 @pytest.mark.parametrize(
