@@ -1,8 +1,9 @@
 """Connections to PostgreSQL through psycopg2, pooled by the eventsourcing library's pool."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Thread
 from typing import Any
 
 import psycopg2
@@ -33,6 +34,9 @@ _ERRORS: tuple[tuple[type[psycopg2.Error], type[persistence.PersistenceError]], 
     (psycopg2.DatabaseError, persistence.DatabaseError),
     (psycopg2.Error, persistence.PersistenceError),
 )
+
+_CLOSE_SECONDS = 1.0
+"""So long a pool that is closed waits for statements to be cancelled."""
 
 # A login may end its own connections, the role that the program takes may not.
 _END_FROZEN = """
@@ -139,6 +143,29 @@ class ConnectionPool(persistence.ConnectionPool[Connection]):
         with persistence_errors():
             return Connection(_connect(self._dsn), self.max_age)
 
+    def close(self) -> None:
+        """Close every connection, those in use as well: what runs there is cancelled and rolled
+        back. May be called twice.
+
+        psycopg2 closes no connection before its statement is over, and a server that vanished
+        cancels none. What is still open after a second ends with its user, or with the process.
+        """
+        self._closed = True
+        if not self._put_condition.acquire(timeout=_CLOSE_SECONDS):
+            return  # somebody is connecting, and will find the pool closed
+        try:
+            idle, in_use = list(self._pool), list(self._in_use.values())
+            self._pool.clear()
+            self._in_use.clear()
+        finally:
+            self._put_condition.release()
+        for connection in idle:
+            connection.close()
+        if in_use:
+            ending = Thread(target=_end, args=[in_use], name="closing", daemon=True)
+            ending.start()
+            ending.join(_CLOSE_SECONDS)
+
 
 class Datastore:
     """The program's way to its database, for any number of threads.
@@ -226,9 +253,10 @@ class Datastore:
                 self._end_frozen()
                 raise
             finally:
-                # Closed by another thread in the meantime, and our connection with it.
-                with suppress(ConnectionPoolClosedError):
+                try:
                     self._pool.put_connection(pooled)
+                except ConnectionPoolClosedError:  # by another thread in the meantime
+                    pooled.close()
 
     @contextmanager
     def connection(self) -> Iterator[PgConnection]:
@@ -249,11 +277,21 @@ class Datastore:
             cursor.execute(_END_FROZEN, {"seconds": self._patience})
 
     def close(self) -> None:
-        """Close every connection. May be called twice."""
+        """Close every connection; what runs there is cancelled. Takes a second or two at most, and
+        may be called twice.
+        """
         self._pool.close()
 
     def __reduce__(self) -> tuple[Callable[[], "Datastore"], tuple[()]]:
         return self._alike, ()
+
+
+def _end(connections: Sequence[Connection]) -> None:
+    for connection in connections:
+        with suppress(psycopg2.Error):
+            connection.raw.cancel()
+    for connection in connections:
+        connection.close()
 
 
 def _connect(dsn: str) -> PgConnection:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eventsourcing.persistence import IntegrityError, Tracking
+from eventsourcing.persistence import IntegrityError, OperationalError, Tracking
+from psycopg2.errors import LockNotAvailable
 
 from ledger.datastore import Datastore, PgCursor
 from ledger.recorders import insert_tracking
@@ -23,6 +24,10 @@ class PositionTaken(IntegrityError):
     """Somebody else has claimed or moved the position since. Nothing of the batch was taken: drop
     it, claim anew if the position is still yours, and read on from there.
     """
+
+
+class PositionHeld(OperationalError):
+    """Somebody is about to move the position, for longer than was waited. Try again."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,28 @@ class Advance(Tracking):
     claim: int
 
 
-def claim(datastore: Datastore, names: Iterable[str]) -> dict[str, Claim]:
-    """Claim the positions, by name. One that does not exist yet is made at 0."""
+def claim(
+    datastore: Datastore, names: Iterable[str], *, lock_timeout_seconds: float | None = None
+) -> dict[str, Claim]:
+    """Claim the positions, by name. One that does not exist yet is made at 0.
+
+    Whoever is about to move one of them is waited for: for `lock_timeout_seconds`, or as long as
+    the datastore waits for locks. Raises `PositionHeld` after that.
+    """
     claims = {}
-    with datastore.transaction() as cursor:
-        for name in sorted(names):  # in one order: two who claim the same never wait for each other
-            cursor.execute(_SQL["claim"], {"application_name": name})
-            position, number = cursor.fetchone() or (0, 0)
-            claims[name] = Claim(name, number, position)
+    try:
+        with datastore.transaction() as cursor:
+            if lock_timeout_seconds is not None:
+                timeout = f"{lock_timeout_seconds * 1000:.0f}"
+                cursor.execute(_SQL["lock_timeout"], {"milliseconds": timeout})
+            for name in sorted(names):  # in one order: nobody waits for each other
+                cursor.execute(_SQL["claim"], {"application_name": name})
+                position, number = cursor.fetchone() or (0, 0)
+                claims[name] = Claim(name, number, position)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise PositionHeld(str(error)) from error
+        raise
     return claims
 
 

@@ -1,3 +1,6 @@
+-- name: lock_timeout
+SELECT set_config('lock_timeout', %(milliseconds)s, true)
+
 -- name: claim
 INSERT INTO ledger.tracking AS current (application_name, notification_id, claim)
 VALUES (%(application_name)s, 0, 1)

@@ -245,6 +245,23 @@ def test_closing_ends_a_transaction_under_way(datastore: Datastore) -> None:
         go_on_after_closing()
 
 
+def test_closing_does_not_wait_for_what_runs(datastore: Datastore, owner: Owner) -> None:
+    def sleep() -> None:
+        with datastore.transaction() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+
+    with ThreadPoolExecutor(1) as pool:
+        sleeping = pool.submit(sleep)
+        owner.wait_for_connection("wait_event = 'PgSleep'")
+        began = time.monotonic()
+        datastore.close()
+        assert time.monotonic() - began < 5
+        with pytest.raises(PersistenceError):
+            sleeping.result(5)
+    while owner.count_connections():
+        assert time.monotonic() - began < 5
+
+
 def test_wakeups_come_with_appends(datastore: Datastore) -> None:
     with Wakeups(datastore) as wakeups:
         assert not wakeups.wait(0)
