@@ -6,7 +6,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from enum import StrEnum
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -64,12 +64,12 @@ class ConsumerFailed(Exception):
 
 
 class _Polled(NamedTuple):
-    """Records, and under which claims on their partitions they were polled: not to be taken under
-    another one, which begins to read where it finds the position.
+    """Records, and under which claims on their partitions they were polled, by name and number: not
+    to be taken under another one, which begins to read where it finds the position.
     """
 
     records: Mapping[TopicPartition, Sequence[Record]]
-    numbers: Mapping[TopicPartition, int]
+    claims: Mapping[TopicPartition, tuple[str, int]]
 
 
 _NOTHING = _Polled({}, {})
@@ -101,7 +101,8 @@ class Consumer:
         self._taker = Taker(intake, datastore, keyring, self._stopping)
         self._state = State.JOINING
         self._ahead = _NOTHING
-        self._unreported: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._failure: KafkaError | None = None
+        self._reported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
         self._settle_at = 0.0
         self._away = False
@@ -150,12 +151,12 @@ class Consumer:
                 kafka.subscribe(pattern=pattern, listener=partitions)
             # Whoever joins before it has heard of the topics shares out none of their partitions.
             kafka.topics()
-            self._unreported.clear()
-            self._ahead = _NOTHING
+            self._reported.clear()
+            self._ahead, self._failure = _NOTHING, None
             while not self._stopping.is_set():
                 self._step(kafka, partitions)
             with suppress(KafkaError):
-                kafka.commit(self._unreported, timeout_ms=_CLOSE_MS)
+                kafka.commit(self._to_report(partitions), timeout_ms=_CLOSE_MS)
         finally:
             self.lags = {}
             kafka.close(autocommit=False, timeout_ms=_CLOSE_MS)
@@ -166,22 +167,30 @@ class Consumer:
             polled = self._poll(kafka, partitions, _POLL_MS)
         self._settle(partitions)
         for records in self._batches(polled, partitions):
-            if self._stopping.is_set() or not self._take(records, kafka, partitions):
+            ending = self._stopping.is_set() or self._failure is not None
+            if ending or not self._take(records, kafka, partitions):
                 partitions.rewind({*polled.records, *self._ahead.records})
                 self._ahead = _NOTHING
                 break
+        if self._failure is not None:
+            raise self._failure
         self._report(kafka, partitions)
 
     def _poll(self, kafka: KafkaConsumer, partitions: Partitions, milliseconds: int) -> _Polled:
-        numbers = {partition: held.number for partition, held in partitions.claims.items()}
+        claims = {tp: (held.name, held.number) for tp, held in partitions.claims.items()}
         try:
             records = kafka.poll(milliseconds)
-        except (OffsetOutOfRangeError, LogTruncationError) as error:
+        except OffsetOutOfRangeError as error:
             _log.warning("the brokers refuse a position", exc_info=error)
-            partitions.refused(list(partitions.claims))
+            partitions.refused(*error.args)
+            records = {}
+        except LogTruncationError as error:
+            _log.warning("a log was cut off", exc_info=error)
+            found = error.divergent_offsets
+            partitions.refused(found, {tp: cut.offset for tp, cut in found.items() if cut})
             records = {}
         _finish_join(kafka)
-        return _Polled(records, numbers)
+        return _Polled(records, claims)
 
     def _settle(self, partitions: Partitions) -> None:
         if time.monotonic() < self._settle_at:
@@ -195,7 +204,9 @@ class Consumer:
             _log.warning("partitions not claimed, trying again", exc_info=error)
             self._settle_at = time.monotonic() + _SETTLE_AGAIN_SECONDS
             return
-        self._taker.waiting = False
+        if partitions.unsettled:
+            self._settle_at = time.monotonic() + _SETTLE_AGAIN_SECONDS
+        self._taker.waiting = partitions.unsettled > 0 and not partitions.claims
         self._state = State.READING if partitions.claims else State.JOINING
 
     def _batches(self, polled: _Polled, partitions: Partitions) -> Iterator[list[Record]]:
@@ -203,7 +214,7 @@ class Consumer:
         size = 0
         for partition, records in polled.records.items():
             held = partitions.claims.get(partition)
-            if held is None or held.number != polled.numbers.get(partition):
+            if held is None or (held.name, held.number) != polled.claims.get(partition):
                 continue  # given away since, or claimed and about to be read anew
             for record in records:
                 length = len(record.value or b"")
@@ -247,8 +258,6 @@ class Consumer:
                 raise  # the group gave them to another one, and we do not know it yet
             return None
         partitions.moved(taken.claims)
-        for partition, held in taken.claims.items():
-            self._unreported[partition] = OffsetAndMetadata(held.position, "", -1)
         return taken
 
     def _while_polling(
@@ -257,33 +266,41 @@ class Consumer:
         """The result. While the database works, the next records are polled. While it takes long,
         the partitions are paused and polling goes on, because the group puts out whoever does not.
         """
-        if not self._ahead.records:
-            self._ahead = self._poll(kafka, partitions, 0)
-        done, _ = wait([taking], _SLOW_SECONDS)
-        if not done:
-            partitions.hold()
-            deadline = None
-            while not taking.done():
-                if kafka.poll(_POLL_MS):
-                    raise KafkaError("records came from partitions that are paused")
-                partitions.heed()
-                if self._stopping.is_set():
-                    deadline = deadline or time.monotonic() + _STOP_SECONDS
-                    if time.monotonic() > deadline:
-                        raise Abandoned
-            partitions.release()
+        try:
+            if not self._ahead.records:
+                self._ahead = self._poll(kafka, partitions, 0)
+            if not wait([taking], _SLOW_SECONDS).done:
+                partitions.hold()
+                self._until(taking, lambda: self._hold(kafka, partitions))
+                partitions.release()
+        except KafkaError as error:
+            # The group is joined anew once it is known what became of the batch.
+            self._failure = error
+            self._until(taking, lambda: wait([taking], _POLL_MS / 1_000))
         return taking.result()
+
+    def _until(self, taking: "Future[Taken]", meanwhile: Callable[[], object]) -> None:
+        """Do that again and again until the batch is through. Raises `Abandoned`."""
+        deadline = None
+        while not taking.done():
+            meanwhile()
+            if self._stopping.is_set():
+                deadline = deadline or time.monotonic() + _STOP_SECONDS
+                if time.monotonic() > deadline:
+                    raise Abandoned
+
+    def _hold(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
+        if self._poll(kafka, partitions, _POLL_MS).records:
+            raise KafkaError("records came from partitions that are paused")
+        partitions.heed()
+        if self._is_time() and not self._is_away(kafka):
+            self._show(partitions, partitions.ends())
 
     def _report(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
         """Tell Kafka, and whoever watches the lag, how far we are."""
-        if time.monotonic() < self._reported_at + _REPORT_SECONDS:
+        if not self._is_time() or self._is_away(kafka):
             return
-        self._reported_at = time.monotonic()
-        # Without its coordinator the client goes on polling, and knows nothing of what it lacks.
-        self._away = kafka._coordinator.coordinator_unknown()
-        if self._away:
-            self.lags = {}
-            return
+        partitions.heed_new_logs()
         passed: dict[TopicPartition, int] = {}
         if not self._ahead.records:
             for partition, held in partitions.claims.items():
@@ -293,14 +310,43 @@ class Consumer:
             self._move(
                 passed.keys(), lambda held: self._taker.pass_over(passed, held), kafka, partitions
             )
+        ends = {partition: partitions.end(partition) for partition in partitions.claims}
+        self._show(partitions, ends)
+        if unreported := self._to_report(partitions):
+            kafka.commit_async(unreported, self._was_told)
+
+    def _is_time(self) -> bool:
+        """Whether the last look at the lags is long enough ago for another one, from now on."""
+        if time.monotonic() < self._reported_at + _REPORT_SECONDS:
+            return False
+        self._reported_at = time.monotonic()
+        return True
+
+    def _is_away(self, kafka: KafkaConsumer) -> bool:
+        # Without its coordinator the client goes on polling, and knows nothing of what it lacks.
+        self._away = kafka._coordinator.coordinator_unknown()
+        if self._away:
+            self.lags = {}
+        return self._away
+
+    def _show(self, partitions: Partitions, ends: Mapping[TopicPartition, int | None]) -> None:
         self.lags = {
             (partition.topic, partition.partition): max(0, end - held.position)
             for partition, held in partitions.claims.items()
-            if (end := partitions.end(partition)) is not None
+            if (end := ends.get(partition)) is not None
         }
-        if self._unreported:
-            kafka.commit_async(dict(self._unreported))
-            self._unreported.clear()
+
+    def _to_report(self, partitions: Partitions) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Where we are, as far as Kafka has not acknowledged it yet."""
+        offsets = {
+            partition: OffsetAndMetadata(held.position, "", -1)
+            for partition, held in partitions.claims.items()
+        }
+        return {tp: offset for tp, offset in offsets.items() if self._reported.get(tp) != offset}
+
+    def _was_told(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], answer: Any) -> None:
+        if not isinstance(answer, Exception):
+            self._reported.update(offsets)
 
 
 def _finish_join(kafka: KafkaConsumer) -> None:

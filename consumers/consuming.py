@@ -18,7 +18,7 @@ PATTERN = "^"
 _OURS = {
     "group_id", "group_instance_id", "enable_auto_commit", "auto_offset_reset",
     "partition_assignment_strategy", "key_deserializer", "value_deserializer", "max_poll_records",
-    "bootstrap_servers",
+    "bootstrap_servers", "isolation_level",
 }  # fmt: skip
 _DEFAULTS = {
     "client_id": "servicetrail",

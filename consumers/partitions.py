@@ -4,19 +4,24 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Literal
+from uuid import UUID
 
 import structlog
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import IllegalStateError
+from kafka.errors import IllegalStateError, KafkaError
 from kafka.structs import TopicPartition
 
 from consumers.cluster import Cluster
 from ledger.datastore import Datastore
-from ledger.positions import Claim, claim
+from ledger.positions import Claim, PositionHeld, claim, move
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_MS = 10_000
+_LAG_TIMEOUT_MS = 1_000
+_LOCK_SECONDS = 1.0
+_NEXT_LOCK_SECONDS = 0.1
+_NO_ID = UUID(int=0)
 
 
 class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
@@ -32,7 +37,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._datastore = datastore
         self._told: deque[tuple[Literal["assigned", "gone"], frozenset[TopicPartition]]] = deque()
         self._unsettled: set[TopicPartition] = set()
-        self._refused: set[TopicPartition] = set()
+        self._refused: dict[TopicPartition, int | None] = {}
         self.claims: dict[TopicPartition, Claim] = {}
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -58,41 +63,68 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 self._unsettled |= partitions
             else:
                 self._unsettled -= partitions
-                self._refused -= partitions
+                for partition in partitions:
+                    self._refused.pop(partition, None)
 
-    def settle(self) -> bool:
-        """Claim what is new, and begin to read it. Says whether anything was.
+    def settle(self) -> None:
+        """Claim what is new, and begin to read it.
 
-        Raises the errors of `eventsourcing.persistence` and of kafka-python; call it again then.
+        A partition whose former owner is about to move on in it waits for another call, and the
+        others do not wait for it: `unsettled` says that there are any. Raises the errors of
+        `eventsourcing.persistence` and of kafka-python; call it again then.
         """
         self.heed()
         if not self._unsettled:
-            return False
+            return
         partitions = sorted(self._unsettled)
         names = self._cluster.log_names(partitions)
-        claims = claim(self._datastore, names.values())
         first = self._kafka.beginning_offsets(partitions, timeout_ms=_TIMEOUT_MS)
         end = self._kafka.end_offsets(sorted(self._refused), timeout_ms=_TIMEOUT_MS)
+        patience_seconds = _LOCK_SECONDS
         for partition in partitions:
-            held = claims[names[partition]]
-            offset = _within(partition, held.position, first[partition], end.get(partition))
+            held = self._claimed(names[partition], patience_seconds)
+            if held is None:
+                patience_seconds = _NEXT_LOCK_SECONDS
+                continue
+            cut = self._refused.get(partition)
+            offset = _where(partition, held, first[partition], end.get(partition), cut)
+            if offset != held.position:
+                # Now, and not with the first batch: whoever comes next must begin here as well.
+                with self._datastore.transaction() as cursor:
+                    move(cursor, [held.to(offset)])
+                held = held.moved(offset)
             with _unless_gone():
                 self._kafka.seek(partition, offset)
                 self._kafka.resume(partition)
             self.claims[partition] = held
+            self._unsettled.discard(partition)
+            self._refused.pop(partition, None)
             _log.info(
                 "reading",
                 topic=partition.topic,
                 partition=partition.partition,
                 offset=offset,
             )
-        self._unsettled.clear()
-        self._refused.clear()
-        return True
 
-    def refused(self, partitions: Iterable[TopicPartition]) -> None:
+    @property
+    def unsettled(self) -> int:
+        """How many of our partitions are not read, because they are not claimed yet."""
+        return len(self._unsettled)
+
+    def _claimed(self, name: str, patience_seconds: float) -> Claim | None:
+        """The claim; None if somebody else holds the position for longer than that."""
+        try:
+            return claim(self._datastore, [name], lock_timeout_seconds=patience_seconds)[name]
+        except PositionHeld:
+            _log.warning("the former owner of a partition still works on it, waiting", log=name)
+            return None
+
+    def refused(
+        self, partitions: Iterable[TopicPartition], cut: Mapping[TopicPartition, int] | None = None
+    ) -> None:
         """The brokers have nothing at our position in these. Claim them anew, as far as they are
-        still ours: the topic may be another one by now, or its log shorter.
+        still ours: the topic may be another one by now, or its log was cut off, at the offsets
+        `cut` where the brokers know, and was written on from there.
         """
         self.heed()
         for partition in partitions:
@@ -100,7 +132,24 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 with _unless_gone():
                     self._kafka.pause(partition)
                 self._unsettled.add(partition)
-                self._refused.add(partition)
+                self._refused[partition] = None if cut is None else cut.get(partition, 0)
+
+    def heed_new_logs(self) -> None:
+        """Begin anew where a topic was deleted and made again: its offsets count from 0, and ours
+        may lie in the midst of them. (Brokers before 2.8 do not tell.)
+        """
+        cluster = self._kafka._cluster
+        anew = []
+        for partition, held in self.claims.items():
+            topic_id = cluster.topic_id(partition.topic)
+            if topic_id in (None, _NO_ID) or held.name.endswith(f"@{topic_id}"):
+                continue
+            _log.warning("the topic was made anew", topic=partition.topic)
+            anew.append(partition)
+        if anew:
+            # What the client knows may also be older than the claim.
+            cluster.request_update()
+            self.refused(anew)
 
     def rewind(self, partitions: Iterable[TopicPartition]) -> None:
         """Read again what was read, but not taken, of those partitions that are still ours."""
@@ -124,6 +173,17 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
             end: int | None = self._kafka.highwater(partition)
             return end
         return None
+
+    def ends(self) -> Mapping[TopicPartition, int]:
+        """The same, asked of the brokers: what is not fetched from, the client is not told of.
+        Empty if they do not answer.
+        """
+        with suppress(KafkaError):
+            ends: dict[TopicPartition, int] = self._kafka.end_offsets(
+                sorted(self.claims), timeout_ms=_LAG_TIMEOUT_MS
+            )
+            return ends
+        return {}
 
     def hold(self) -> None:
         """Fetch nothing for the time being."""
@@ -149,20 +209,28 @@ def _unless_gone() -> "suppress":
     return suppress(KeyError, ValueError)
 
 
-def _within(partition: TopicPartition, position: int, first: int, end: int | None) -> int:
+def _where(
+    partition: TopicPartition, held: Claim, first: int, end: int | None, cut: int | None
+) -> int:
     """The offset to read from. A position outside of what the log holds is said aloud.
 
     `end` is None as long as the brokers take the position. (Some of them tell an end for readers of
-    committed records that lies before records that they have delivered.)
+    committed records that lies before records that they have delivered.) Where the log was cut off
+    before the position, what was written there since is read from `cut` on, or from the beginning
+    if nobody knows where that was. What is read twice counts as duplicate.
     """
     where = {"topic": partition.topic, "partition": partition.partition}
+    position = held.position
+    if cut is None and end is not None and position > end:
+        cut = 0
+    if cut is not None and cut < position:
+        again = max(first, cut)
+        _log.error("the log was cut off before what was read already, reading again", **where,
+                   position=position, end=end, offset=again)  # fmt: skip
+        return again
     if position < first:
-        if position > 0:
+        if position > 0 or held.number > 1:
             _log.error("records were deleted before they were read", **where,
                        first_lost=position, last_lost=first - 1)  # fmt: skip
         return first
-    if end is not None and position > end:
-        _log.error("the log ends before what was read already", **where,
-                   position=position, end=end)  # fmt: skip
-        return end
     return position

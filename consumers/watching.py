@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 from kafka.structs import TopicPartition
 
 from consumers.consuming import PATTERN, Consuming
@@ -19,6 +19,10 @@ _TIMEOUT_MS = 10_000
 
 class BrokersAway(Exception):
     """The brokers cannot be asked at the moment, or refuse to answer. The text says why."""
+
+
+class BrokersRefuse(BrokersAway):
+    """They refuse for good: who asks may not, or is not who they say."""
 
 
 class Lag(NamedTuple):
@@ -72,7 +76,7 @@ def missing_topics(consuming: Consuming) -> list[str]:
 
 def create_topics(consuming: Consuming, partitions: int) -> list[str]:
     """Create the topics named that do not exist, with those for what is not taken, and say which
-    they were. Raises `BrokersAway`.
+    they were. Raises `BrokersAway`, and `BrokersRefuse` where trying again would not help.
     """
     names = named_topics(consuming)
     if consuming.dead_topics != "off":
@@ -118,6 +122,8 @@ def _told() -> Iterator[None]:
     except KafkaError as error:
         name = type(error).__name__
         text = " ".join(str(error).removeprefix(f"{name}: ").split())
-        raise BrokersAway(name if text in ("", name) else f"{name}: {text}") from error
+        final = isinstance(error, AuthorizationError | SaslAuthenticationFailedError)
+        kind = BrokersRefuse if final else BrokersAway
+        raise kind(name if text in ("", name) else f"{name}: {text}") from error
     except OSError as error:  # certificates that are not there, for example
         raise BrokersAway(str(error)) from error

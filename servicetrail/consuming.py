@@ -14,7 +14,7 @@ from consumers.consumer import Consumer, ConsumerFailed, State
 from consumers.consuming import Consuming
 from consumers.dead_topics import DeadTopics
 from consumers.taking import Taken
-from consumers.watching import BrokersAway, create_topics, missing_topics
+from consumers.watching import BrokersAway, BrokersRefuse, create_topics, missing_topics
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
 from servicetrail.system import System
 
@@ -206,12 +206,18 @@ class Consumption:
                 log.error("consuming stopped", reason=str(self.error))
 
     def _create_topics(self, partitions: int) -> None:
+        tell_at = 0.0
         while not self._stopping.is_set():
             try:
                 for topic in create_topics(self.consuming, partitions):
                     log.info("topic created", topic=topic, partitions=partitions)
                 return
-            except BrokersAway:
+            except BrokersRefuse as refusal:
+                raise ConsumerFailed(f"topics cannot be created: {refusal}") from refusal
+            except BrokersAway as away:
+                if time.monotonic() >= tell_at:
+                    log.warning("topics cannot be created, trying again", reason=str(away))
+                    tell_at = time.monotonic() + _TELL_AGAIN_SECONDS
                 self._stopping.wait(1)
 
     def _watch(self) -> None:

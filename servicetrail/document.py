@@ -35,7 +35,8 @@ of ledger and read models are asked of the database each time, so every process 
 Sources beyond the first 200 of a process are counted together as `(other)`. What is shown names
 sources and topics, never a customer.
 
-Worth an alert: `servicetrail_consumer_state{state="stopped"} == 1`,
+Worth an alert: `servicetrail_consumer_state{state="stopped"} == 1`, the same with `waiting` or
+`joining` for longer than a minute (then nothing is taken, and no lag may be shown),
 `servicetrail_projector_waiting_seconds > 60`, a `servicetrail_consumer_lag_records` that grows, and
 a `servicetrail_kept_inputs{state="rejected"}` or a `servicetrail_notices_waiting` that does.
 

@@ -97,6 +97,17 @@ def test_it_waits_for_brokers_that_are_not_there_yet_and_says_so(
     assert "Stopped" in stdout
 
 
+def test_it_says_why_topics_cannot_be_created(command: Command, broker: LocalBroker) -> None:
+    command.environment["SERVICETRAIL_KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{free_port()}"
+    command.environment["SERVICETRAIL_LOG_FORMAT"] = "json"
+    with command.started("consume", "--create-topics") as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "topics cannot be created" in line)
+        assert json.loads(line)["reason"]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
 def test_a_topic_full_of_rejects_stops_it(command: Command, broker: LocalBroker) -> None:
     wrong = [touchpoint(number, direction="sideways") for number in range(40)]
     with command.started(

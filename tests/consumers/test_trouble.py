@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from uuid import uuid4
 
+import psycopg2
 import pytest
 from kafka import KafkaProducer
+from kafka.structs import TopicPartition
 
 from consumers.brokers import ApacheKafka, EmbeddedBroker
 from consumers.brokers.process import Broker
 from consumers.cluster import Cluster
 from consumers.consuming import Consuming
+from consumers.partitions import Partitions
 from consumers.watching import lags
 from ledger import kept
 from tests.conftest import Cluster as Databases
@@ -89,6 +92,7 @@ def test_a_database_that_is_away_is_waited_for_in_the_group(
         with away(cluster, ledger):
             channel.publish(topic, events[10:])
             eventually(lambda: running.consumer.state == "waiting")
+            eventually(lambda: sum(running.consumer.lags.values()) > 0, 20)
             beyond = time.monotonic() + 5
             eventually(lambda: time.monotonic() > beyond)
         eventually(lambda: ledger.count() == 30)
@@ -122,6 +126,86 @@ def test_it_stops_in_time_while_the_database_is_away(
         eventually(lambda: ledger.count() == 2)
 
 
+def test_it_stops_in_time_in_the_midst_of_a_batch(channel: Channel, ledger: Ledger) -> None:
+    """Which waits for somebody else's lock, for longer than anybody waits for the end."""
+    topic = channel.topic("locked")
+    with ConsumerProcess(ledger.url, channel.bootstrap_servers, topic, options=QUICK) as process:
+        channel.publish(topic, [touchpoint("T-1", "C-1")])
+        eventually(lambda: ledger.count() == 1)
+        with closing(psycopg2.connect(ledger.url)) as other, other.cursor() as cursor:
+            cursor.execute("SELECT FROM ledger.tracking FOR UPDATE")
+            channel.publish(topic, [touchpoint("T-2", "C-1")])
+            eventually(lambda: ledger.query("SELECT FROM pg_locks WHERE NOT granted"))
+            assert process.stop(10) == 0
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 2)
+    assert ledger.received() == {"received": 2, "appended": 2}
+
+
+def test_who_still_works_on_a_partition_does_not_hold_up_the_others(
+    channel: Channel, ledger: Ledger
+) -> None:
+    topic = channel.topic("held", partitions=2)
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.positions(topic) == {0: 0, 1: 0})
+    with closing(psycopg2.connect(ledger.url)) as other, other.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM ledger.tracking WHERE starts_with(application_name, %s) FOR UPDATE",
+            [f"kafka:{topic}/0@"],
+        )
+        with consuming(ledger, channel.bootstrap_servers, topic):
+            for number in range(10):
+                event = touchpoint(f"T-{number}", "C-1")
+                channel.send(topic, event.structured, key=event.key, partition=number % 2)
+            channel.flush()
+            eventually(lambda: ledger.positions(topic) == {0: 0, 1: 5}, 20)
+            other.rollback()
+            eventually(lambda: ledger.count() == 10)
+
+
+def test_a_log_that_was_cut_off_is_read_again(
+    broker: Broker, channel: Channel, ledger: Ledger
+) -> None:
+    """It ends before what was read, as after an election among replicas that lagged behind."""
+    if isinstance(broker, EmbeddedBroker):
+        pytest.skip("the embedded broker lets anybody wait beyond the end")
+    topic = channel.topic("cut")
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5)])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 5)
+    ledger.query("UPDATE ledger.tracking SET notification_id = 50 RETURNING 1")
+    channel.publish(topic, [touchpoint("T-9", "C-1")])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.positions(topic) == {0: 6})
+    assert ledger.count() == 6
+    assert ledger.received() == {"received": 11, "appended": 6, "duplicate": 5}
+
+
+def test_where_a_log_was_cut_off_is_where_everybody_reads_on(
+    channel: Channel, ledger: Ledger
+) -> None:
+    topic = channel.topic("divergent")
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5)])
+    how = Consuming(channel.bootstrap_servers, [topic], group=topic, options=QUICK)
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.positions(topic) == {0: 5})
+    first = TopicPartition(topic, 0)
+    with closing(how.client()) as kafka:
+        partitions = Partitions(kafka, how.cluster, ledger.datastore)
+        kafka.subscribe(topics=[topic], listener=partitions)
+
+        def settled() -> bool:
+            kafka.poll(100)
+            partitions.settle()
+            return first in partitions.claims
+
+        eventually(settled)
+        partitions.refused([first], {first: 3})
+        eventually(settled)
+        assert kafka.position(first) == 3
+    assert ledger.positions(topic) == {0: 3}
+
+
 def test_records_that_were_deleted_unread_are_passed_over(channel: Channel, ledger: Ledger) -> None:
     topic = channel.topic("retention")
     events = [touchpoint(f"T-{number}", "C-1") for number in range(30)]
@@ -148,6 +232,21 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
     channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5, 15)])
     with consuming(ledger, channel.bootstrap_servers, topic):
         eventually(lambda: ledger.count() == 15)
+
+
+def test_a_topic_made_anew_under_a_reader_is_read_from_its_beginning(
+    channel: Channel, ledger: Ledger
+) -> None:
+    """Though its offsets have passed the old one's before the group could notice."""
+    topic = channel.topic("anew-reading")
+    events = [touchpoint(f"T-{number}", "C-1") for number in range(25)]
+    options = {"metadata_max_age_ms": 5_000}
+    with consuming(ledger, channel.bootstrap_servers, topic, options=options):
+        channel.publish(topic, events[:5])
+        eventually(lambda: ledger.count() == 5)
+        channel.recreate(topic)
+        channel.publish(topic, events[5:])
+        eventually(lambda: ledger.count() == 25)
 
 
 def test_only_committed_transactions_are_taken(
@@ -231,7 +330,22 @@ def test_the_lag_is_known(channel: Channel, ledger: Ledger) -> None:
         eventually(lambda: channel.committed(f"{topic}-group", topic) == 5)
 
 
-@pytest.mark.parametrize("name", ["group_id", "enable_auto_commit", "no_such_option"])
+def test_kafka_is_told_of_a_position_that_it_does_not_know(
+    channel: Channel, ledger: Ledger
+) -> None:
+    """Though nothing is published any more."""
+    topic = channel.topic("quiet")
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5)])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 5)
+    channel.commit_offset(topic, topic, 2)
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: channel.committed(topic, topic) == 5)
+
+
+@pytest.mark.parametrize(
+    "name", ["group_id", "enable_auto_commit", "isolation_level", "no_such_option"]
+)
 def test_options_that_are_not_there_to_be_set(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         Consuming("127.0.0.1:9092", ["touchpoints"], options={name: 1})
