@@ -5,11 +5,12 @@ and without gaps, so a reader needs to remember one number only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.datastore import PgConnection, PgCursor
+from ledger.datastore import Datastore, PgConnection, PgCursor
 from ledger.sql import named_queries
 
 _QUERIES = named_queries(Path(__file__).with_name("reading.sql"))
@@ -54,6 +55,14 @@ class Share(NamedTuple):
 
 
 EVERYBODY = Share()
+
+
+@contextmanager
+def consistent(datastore: Datastore) -> Iterator[PgCursor]:
+    """A cursor that sees one state of the ledger and of what the intake kept."""
+    with datastore.transaction() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield cursor
 
 
 def events_after(

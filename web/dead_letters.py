@@ -26,6 +26,7 @@ from ledger.dead_letters import (
     shown,
 )
 from ledger.keys import Keyring
+from ledger.reading import consistent
 from ledger.redriving import OPEN
 from projections.answers import (
     LARGEST_PAGE,
@@ -34,7 +35,6 @@ from projections.answers import (
     BadToken,
     cut,
     page,
-    snapshot,
 )
 from questions.parameters import Cursor, Instant, Text
 from questions.question import ListAnswer
@@ -166,7 +166,7 @@ def listing(reads: Datastore, where: Where, *, limit: int, token: str | None = N
     """A page of the kept inputs that are meant, the latest first. Raises BadToken, ValueError."""
     wanted = page(_LIST, limit, datetime.now(UTC), token)
     before = None if wanted.after is None else _kept_id(wanted.after)
-    with snapshot(reads) as cursor:
+    with consistent(reads) as cursor:
         rows = listed(cursor, where, as_of=wanted.as_of, limit=limit + 1, before=before)
         rows, next_ = cut(_LIST, wanted, rows, ["kept_id"])
         return _answer(cursor, rows, wanted.as_of, next_)
@@ -174,7 +174,7 @@ def listing(reads: Datastore, where: Where, *, limit: int, token: str | None = N
 
 def one(reads: Datastore, keyring: Keyring, kept_id: int) -> Answer:
     """Everything that is known of one kept input. Raises NoSuchInput."""
-    with snapshot(reads) as cursor:
+    with consistent(reads) as cursor:
         row = shown(cursor, keyring, kept_id)
         if row is None:
             raise NoSuchInput(kept_id)
@@ -185,7 +185,7 @@ def answered(
     reads: Datastore, rows: Sequence[Mapping[str, Any]], next_: str | None = None
 ) -> Answer:
     """What was done about inputs, as an answer."""
-    with snapshot(reads) as cursor:
+    with consistent(reads) as cursor:
         return _answer(cursor, [dict(row) for row in rows], datetime.now(UTC), next_)
 
 

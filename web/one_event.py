@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from ledger.datastore import Datastore
-from projections.answers import snapshot
+from ledger.reading import consistent
 from projections.timeline.event import event_named, schema_text
 from questions.event import EventRow
 from questions.parameters import Identifier
@@ -40,7 +40,7 @@ def router(reads: Datastore) -> APIRouter:
         id: Annotated[Identifier, Path()],  # noqa: A002 - the attribute's name
     ) -> Response:
         named = _segments(request)
-        with snapshot(reads) as cursor:
+        with consistent(reads) as cursor:
             told = event_named(cursor, *(named or (source, id)), as_of=datetime.now(UTC))
         if named is None or not told.rows:
             raise Problem(
@@ -70,7 +70,7 @@ def router(reads: Datastore) -> APIRouter:
             ),
         ],
     ) -> Response:
-        with snapshot(reads) as cursor:
+        with consistent(reads) as cursor:
             text = schema_text(cursor, bytes.fromhex(fingerprint))
         if text is None:
             raise Problem(

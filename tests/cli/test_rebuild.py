@@ -58,7 +58,7 @@ def test_rebuilt_verified_and_back(filled: Command) -> None:
         (["rebuild", "nonsense"], "there is no read model nonsense; there are: timeline, "),
         (["rebuild", "--verify", "--back"], "exclude each other"),
         (["rebuild", "--back"], "nothing was rebuilt so far"),
-        (["replay"], "give one of --into NAME"),
+        (["replay"], "give one of --customer ID, --into NAME"),
         (["replay", "--into", "x"], "--into needs --known-at"),
         (["replay", "--into", "Bad", "--known-at", "1"], "a name is a lower-case letter"),
         (["replay", "--into", "x", "--known-at", "31"], "a position from 0 to 30"),

@@ -2,18 +2,10 @@
 
 from urllib.parse import quote
 
-import pytest
-
 from tests.web.conftest import Api
 from tests.web.test_reading import promise, touchpoint
 
 SOURCE = "https://shop.example/orders?a=b"
-
-
-@pytest.fixture
-def api(api: Api) -> Api:
-    api.project()
-    return api
 
 
 def path_of(source: str, id_: str) -> str:
