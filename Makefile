@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+# Tests wait for servers and brokers as much as they compute: two processes for each core.
+PROCESSES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() * 2)")
 
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -15,7 +17,7 @@ demo: $(VENV)/.demo
 	$(BIN)/servicetrail demo $(ARGS)
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

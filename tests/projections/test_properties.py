@@ -420,10 +420,12 @@ def everything_said(datastore: Datastore, as_of: datetime) -> dict[str, Any]:
 
 @through_postgresql
 @given(history=histories(), one=st.permutations(CUSTOMERS), other=st.permutations(CUSTOMERS))
-def test_merging_changes_no_figure_and_taking_it_back_restores_the_pages(
+def test_merging_changes_what_is_about_persons_only_and_taking_it_back_restores_all(
     prepared: Datastore, history: list[Happened], one: list[str], other: list[str]
 ) -> None:
-    """Whichever of the two ids either is published under, and whatever else is merged."""
+    """Whichever of the two ids either is published under, and whatever else is merged. (What a
+    person did next is followed over their ids: decision 116.)
+    """
     as_of = START + timedelta(days=60)
     history = [
         event
@@ -438,11 +440,13 @@ def test_merging_changes_no_figure_and_taking_it_back_restores_the_pages(
     fill(prepared, [as_recorded(history)])
     figures, pages = everything_said(prepared, as_of), pages_told(prepared, as_of)
     fill(prepared, [as_recorded([*history, merge])])
-    assert everything_said(prepared, as_of) == figures
+    merged = everything_said(prepared, as_of)
+    assert merged | {"effects": figures["effects"]} == figures
     fill(
         prepared,
         [as_recorded([*history, merge, about("customer.unmerged.v1", "2024-04-02", other)])],
     )
+    assert everything_said(prepared, as_of) == figures
     for before, after in zip(pages, pages_told(prepared, as_of), strict=True):
         # The events that say so are events of a customer too.
         assert [_without_counts(row) for row in after if before] == [
