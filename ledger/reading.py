@@ -4,7 +4,7 @@ Whoever has seen position N has seen everything up to N: positions become visibl
 and without gaps, so a reader needs to remember one number only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -146,6 +146,58 @@ def events_by_customer(
             },
         )
         yield from map(_event, cursor)
+
+
+def selected_events(
+    cursor: PgCursor,
+    after: int,
+    limit: int,
+    *,
+    until: int,
+    as_of: datetime,
+    customers: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+    window: Mapping[str, str],
+) -> list[LedgerEvent]:
+    """The events behind position `after` and up to `until`, at most `limit`, that had happened by
+    `as_of`, within `window` (its instants `from` and `to`), of these customers and types (None: of
+    all).
+    """
+    return _events(
+        cursor,
+        "selected_events",
+        after=after,
+        limit=limit,
+        until=until,
+        as_of=as_of,
+        customers=None if customers is None else list(customers),
+        types=None if types is None else list(types),
+        **window,
+    )
+
+
+def selected_by_customer(
+    cursor: PgCursor,
+    after: tuple[str, int],
+    limit: int,
+    *,
+    until: int,
+    as_of: datetime,
+    customers: Sequence[str] | None = None,
+) -> list[LedgerEvent]:
+    """The events behind `after`, a customer and a position, one customer after the other: at most
+    `limit`, up to position `until`, that had happened by `as_of`; policies are not among them.
+    """
+    return _events(
+        cursor,
+        "selected_by_customer",
+        after_customer=after[0],
+        after=after[1],
+        limit=limit,
+        until=until,
+        as_of=as_of,
+        customers=None if customers is None else list(customers),
+    )
 
 
 def event_by_position(cursor: PgCursor, position: int) -> LedgerEvent | None:

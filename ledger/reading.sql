@@ -28,6 +28,23 @@ WHERE shard >= 0 AND shard %% %(workers)s = %(worker)s AND position <= %(until)s
     AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
 ORDER BY customer_id, position
 
+-- name: selected_events
+SELECT {columns} FROM ledger.events
+WHERE position > %(after)s AND position <= %(until)s
+    AND (%(customers)s::text[] IS NULL OR customer_id = ANY (%(customers)s::text[]))
+    AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
+    AND occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_of)s
+ORDER BY position
+LIMIT %(limit)s
+
+-- name: selected_by_customer
+SELECT {columns} FROM ledger.events
+WHERE (customer_id, position) > (%(after_customer)s, %(after)s) AND position <= %(until)s
+    AND (%(customers)s::text[] IS NULL OR customer_id = ANY (%(customers)s::text[]))
+    AND occurred_at <= %(as_of)s
+ORDER BY customer_id, position
+LIMIT %(limit)s
+
 -- name: event_by_position
 SELECT {columns} FROM ledger.events
 WHERE position = %(position)s

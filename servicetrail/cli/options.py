@@ -69,6 +69,28 @@ Cursor = Annotated[
     ),
 ]
 
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        parser=_instant,
+        metavar="INSTANT",
+        help="Only what had happened by then. Default: now.",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", parser=_instant, metavar="INSTANT", help="Only what happened at or after this."
+    ),
+]
+To = Annotated[
+    datetime | None,
+    typer.Option(
+        "--to", parser=_instant, metavar="INSTANT", help="Only what happened before this."
+    ),
+]
 KnownAt = Annotated[
     Any,  # an instant or a position: typer knows no unions
     typer.Option(
