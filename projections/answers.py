@@ -21,6 +21,14 @@ METRIC_VERSION = 1
 
 LARGEST_PAGE = 1_000
 
+ONE_STATE = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+    " SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'"
+)
+"""Begins a transaction that sees one state, taken by its first query. Compiling a plan takes longer
+than any of the questions, and so does sorting on disk.
+"""
+
 _SQL = named_queries(Path(__file__).with_name("position.sql"))
 
 
@@ -59,12 +67,10 @@ def snapshot(datastore: Datastore, schema: str = "read") -> Iterator[PgCursor]:
     Raises the errors of `eventsourcing.persistence`.
     """
     with datastore.transaction() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # Compiling a plan takes longer than any of these questions, and so does sorting on disk.
         # The lock comes before the snapshot: a rebuilt table is swapped in before both or after.
         cursor.execute(
             sql.SQL(
-                "SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'; SET LOCAL search_path TO {};"
+                f"{ONE_STATE}; SET LOCAL search_path TO {{}};"
                 " LOCK TABLE position IN ACCESS SHARE MODE"
             ).format(sql.Identifier(schema))
         )

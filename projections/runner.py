@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import structlog
 from eventsourcing.persistence import InterfaceError, OperationalError
+from psycopg2 import sql
 
 from domain import EVENT_TYPES
 from ledger.datastore import Datastore, PgCursor, retry_on_loss
@@ -40,6 +41,8 @@ _SECONDS_BETWEEN_ATTEMPTS = 0.5
 _FEW_EVENTS = 100
 _SECONDS_TO_GATHER = 0.025
 """A step costs much the same for one event as for many, so after a small one more may gather."""
+_MANY_EVENTS = 10_000
+"""So many at once change the tables more than the planner of queries should be left not to know."""
 _SECONDS_BETWEEN_LOOKS = 5.0
 """How long to trust that a notification comes: a net below it, not the way events are noticed."""
 
@@ -94,6 +97,8 @@ class Runner:
         self._batch_size = batch_size
         self._on_progress = on_progress
         self._ours: set[str] = set()
+        self._applied = 0
+        self._analyzed = False
         self._stopping = threading.Event()
         self._wakeups: Wakeups | None = None
         self.failure: str | None = None
@@ -140,10 +145,24 @@ class Runner:
             end = last_position(cursor)
             passed = self.step_in(cursor, end if until is None else min(until, end))
         if passed is None:
+            self._analyze()
             return 0
+        self._applied += passed.events
         if self._on_progress is not None:
             self._on_progress(Progress(passed.position, end, passed.events))
         return passed.events
+
+    def _analyze(self) -> None:
+        """After the first long catch-up tell the planner of queries what is in the tables: it would
+        hear of it a minute later, and until then go through them row by row.
+        """
+        if self._analyzed or self._applied < _MANY_EVENTS:
+            return
+        self._analyzed = True
+        with self._transaction() as cursor:
+            ours = [model for name, model in self._models.items() if name in self._ours]
+            tables = [sql.Identifier(table) for model in ours for table in model.tables]
+            cursor.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
 
     def step_in(self, cursor: PgCursor, until: int) -> Progress | None:
         """As `step`, in a transaction of the caller's, in which `until` is in the ledger."""

@@ -3,7 +3,8 @@ they are kept.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -14,8 +15,10 @@ from psycopg2 import sql
 from ledger.datastore import Datastore, PgCursor
 from ledger.reading import known_position
 from ledger.sql import named_queries
-from projections.answers import WrongParameter
+from projections.answers import ONE_STATE, WrongParameter
+from projections.model import ReadModel
 from projections.rebuilding import Build, Done, Models, build, only_one
+from projections.slots import slots_of
 
 _SQL = named_queries(Path(__file__).with_name("sides.sql"))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -50,16 +53,38 @@ def sides(cursor: PgCursor) -> list[Side]:
     return list(map(Side._make, cursor))
 
 
-def schema_of(cursor: PgCursor, name: str) -> str:
-    """The schema to ask for the side schema `name`.
+@contextmanager
+def side_snapshot(
+    datastore: Datastore, name: str, models: Sequence[ReadModel]
+) -> Iterator[PgCursor]:
+    """As `projections.answers.snapshot`, of a side schema, which stays as it is until the end.
 
-    Raises NoSuchReadModels, which tells what there is, for one that does not exist or is not
-    complete.
+    `models` are those that will be asked. Raises NoSuchReadModels, for one that does not exist, is
+    not complete, or was built by other versions of the read models.
     """
+    with datastore.transaction() as cursor:
+        # Who drops or enters one holds the lock to the end: what is found here stays there.
+        cursor.execute(f"{ONE_STATE}; LOCK TABLE ledger.side_schemas IN ACCESS SHARE MODE")
+        side = _complete(cursor, name)
+        cursor.execute(
+            sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(_PREFIX + name))
+        )
+        built = {slot.name: slot.version for slot in slots_of(cursor, [m.name for m in models])}
+        if any(built.get(model.name) != model.version for model in models):
+            raise NoSuchReadModels(
+                f"{name} was built by another version of the program, or with another gap between"
+                f" episodes: build it anew with: servicetrail replay --known-at {side.known_at}"
+                f" --into {name} --force"
+            )
+        yield cursor
+
+
+def _complete(cursor: PgCursor, name: str) -> Side:
+    """The side schema `name`; raises NoSuchReadModels unless it is there and complete."""
     known = sides(cursor)
     found = next((side for side in known if side.name == name), None)
     if found is not None and found.built_at is not None:
-        return _PREFIX + name
+        return found
     if found is not None:
         raise NoSuchReadModels(
             f"{name} is not built yet; go on with: servicetrail replay"
@@ -107,8 +132,9 @@ def drop_side(datastore: Datastore, name: str) -> None:
     """Drop a side schema. Raises NoSuchReadModels if there is none, RebuildGoesOn."""
     _check_name(name)
     with only_one(datastore, _PREFIX + name), datastore.transaction() as cursor:
+        _alone(cursor)
         if _side(cursor, name) is None:
-            schema_of(cursor, name)
+            _complete(cursor, name)
         _drop(cursor, name)
 
 
@@ -116,6 +142,7 @@ def _entered(datastore: Datastore, name: str, known_at: datetime | int, *, force
     """The entry in the catalogue, with the schema there: a new one or that of before."""
     asked = known_at.isoformat() if isinstance(known_at, datetime) else str(known_at)
     with datastore.transaction() as cursor:
+        _alone(cursor)
         side = _side(cursor, name)
         if side is not None and not force:
             if side.known_at != asked:
@@ -152,6 +179,11 @@ def _side(cursor: PgCursor, name: str) -> Side | None:
     cursor.execute(_SQL["one"], {"name": name})
     row = cursor.fetchone()
     return None if row is None else Side._make(row)
+
+
+def _alone(cursor: PgCursor) -> None:
+    """Wait until nobody asks a side schema any more; until the end nobody begins to."""
+    cursor.execute("LOCK TABLE ledger.side_schemas IN ACCESS EXCLUSIVE MODE")
 
 
 def _drop(cursor: PgCursor, name: str) -> None:

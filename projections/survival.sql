@@ -1,19 +1,23 @@
 -- name: curve
 -- From {measured} (the groups, seconds, ended): for every end the logarithm of the share that is left after it.
-{prefix}at_risk AS (
-    SELECT {names}, seconds, ended,
-        (count(*) OVER (PARTITION BY {names})
-            - row_number() OVER (PARTITION BY {names} ORDER BY seconds, ended DESC) + 1)::float8 AS at_risk
+{prefix}counted AS (
+    SELECT {names}, seconds, count(*) FILTER (WHERE ended) AS ends, count(*)::integer AS waits
     FROM {measured}
+    GROUP BY {names}, seconds
+), {prefix}at_risk AS (
+    SELECT {names}, seconds, ends::float8,
+        (sum(waits) OVER (PARTITION BY {names}) - sum(waits) OVER longer + waits)::float8 AS at_risk
+    FROM {prefix}counted
+    WINDOW longer AS (PARTITION BY {names} ORDER BY seconds ROWS UNBOUNDED PRECEDING)
 ), {prefix}curve AS (
-    -- One at a time: (1 - 1/n)(1 - 1/(n-1)) is 1 - 2/n, and Greenwood's terms add up in the same way. Those who
-    -- ended at one instant are peers of one window frame, so that each has the value after all of them.
+    -- Those who ended at one instant count one by one: (1 - 1/n)(1 - 1/(n-1)) is 1 - 2/n, and Greenwood's terms,
+    -- 1/n(n-1) + 1/(n-1)(n-2), are 2/n(n-2).
     SELECT {names}, seconds,
-        sum(CASE WHEN at_risk > 1 THEN ln(1 - 1 / at_risk) ELSE '-infinity' END) OVER together AS log_left,
-        sum(1 / nullif(at_risk * (at_risk - 1), 0)) OVER together AS greenwood
+        sum(CASE WHEN at_risk > ends THEN ln(1 - ends / at_risk) ELSE '-infinity' END) OVER together AS log_left,
+        sum(ends / nullif(at_risk * (at_risk - ends), 0)) OVER together AS greenwood
     FROM {prefix}at_risk
-    WHERE ended
-    WINDOW together AS (PARTITION BY {names} ORDER BY seconds)
+    WHERE ends > 0
+    WINDOW together AS (PARTITION BY {names} ORDER BY seconds ROWS UNBOUNDED PRECEDING)
 )
 
 -- name: median

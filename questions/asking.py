@@ -12,8 +12,8 @@ from ledger.datastore import Datastore, PgCursor
 from projections.answers import WrongParameter, snapshot
 from projections.customers.persons import ever_together
 from projections.knowing import knowing
-from projections.registry import read_models
-from projections.sides import schema_of
+from projections.rebuilding import Models
+from projections.sides import side_snapshot
 from questions.parameters import AsOf
 from questions.question import Question
 
@@ -26,27 +26,30 @@ class NotKnownThen(WrongParameter):
 
 @contextmanager
 def reading(
-    reads: Datastore, question: Question[Any], asked: AsOf, subject: str | None = None
+    reads: Datastore,
+    models: Models,
+    question: Question[Any],
+    asked: AsOf,
+    subject: str | None = None,
 ) -> Iterator[PgCursor]:
     """A cursor for `question.ask`, in one state of the read models that `asked` wants to be seen.
 
-    `subject` is the id that stands in the question's path. Raises NotKnownThen, and
-    `projections.sides.NoSuchReadModels`.
+    `models` are the read models as this program builds them. `subject` is the id that stands in the
+    question's path. Raises NotKnownThen, and `projections.sides.NoSuchReadModels`.
     """
-    if asked.read is not None and asked.known_at is not None:
-        raise NotKnownThen("read models of a name know what they know: leave known_at out")
+    if asked.read is not None:
+        if asked.known_at is not None:
+            raise NotKnownThen("read models of a name know what they know: leave known_at out")
+        with side_snapshot(reads, asked.read, models()) as cursor:
+            yield cursor
+        return
     with snapshot(reads) as cursor:
-        if asked.read is None and asked.known_at is None:
+        if asked.known_at is None:
             yield cursor
             return
-        schema = asked.read and schema_of(cursor, asked.read)
-        customers = [] if schema else _customers(cursor, question, asked, subject)
-    if schema is not None:
-        with snapshot(reads, schema) as cursor:
-            yield cursor
-    elif asked.known_at is not None:
-        with knowing(reads, read_models(), customers, asked.known_at) as cursor:
-            yield cursor
+        customers = _customers(cursor, question, asked, subject)
+    with knowing(reads, models(), customers, asked.known_at) as cursor:
+        yield cursor
 
 
 def _customers(

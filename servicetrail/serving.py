@@ -90,6 +90,7 @@ def serve(
             create_app(
                 committer=committer,
                 reads=system.reads,
+                models=system.models,
                 dead_letters=system.dead_letters(),
                 eraser=system.eraser(),
                 witnesses=witnesses_of(settings),

@@ -11,6 +11,7 @@ from audit.notes import PublicKey
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
+from projections.rebuilding import Models
 from web import audit as audit_routes
 from web import dead_letters as dead_letter_routes
 from web import document, erasing, events, health, one_event, problems, reading, streaming
@@ -34,6 +35,7 @@ def create_app(
     *,
     committer: GroupCommitter,
     reads: Datastore,
+    models: Models,
     dead_letters: DeadLetters,
     eraser: Eraser,
     live: Live,
@@ -44,9 +46,9 @@ def create_app(
     witnesses: Sequence[PublicKey] = (),
     metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
-    """The application. Events go to `committer`, answers come from `reads`, `dead_letters` is what
-    can be done about inputs that were not taken, `eraser` erases, `live` streams; all belong to the
-    caller.
+    """The application. Events go to `committer`, answers come from `reads`, where read
+    models are built as `models` are, `dead_letters` is what can be done about inputs that were not
+    taken, `eraser` erases, `live` streams; all belong to the caller.
 
     `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
     checked. With an `access_token`, everything but `/health` asks for it. With `metrics`, requests
@@ -60,7 +62,7 @@ def create_app(
         redoc_url=None,
     )
     app.include_router(events.router(committer, max_events=max_request_events))
-    app.include_router(reading.router(reads))
+    app.include_router(reading.router(reads, models))
     app.include_router(one_event.router(reads))
     app.include_router(streaming.router(live))
     app.include_router(

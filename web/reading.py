@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from ledger.datastore import Datastore
+from ledger.datastore import Datastore, PgCursor
 from projections.answers import WrongParameter
+from projections.rebuilding import Models
 from questions.asking import reading
 from questions.explaining import linked
 from questions.parameters import AsOf
@@ -20,20 +24,23 @@ from web.problems import Problem, bad_parameter, documented
 from web.responses import CSV_TOO, media_type, response
 from web.validators import has_already, tag_of
 
+Read = Callable[..., AbstractContextManager[PgCursor]]
+"""`questions.asking.reading` of certain read models."""
 
-def router(reads: Datastore) -> APIRouter:
-    """The routes that answer from the read models in `reads`."""
+
+def router(reads: Datastore, models: Models) -> APIRouter:
+    """The routes that answer from the read models in `reads`, which are built as `models` are."""
     routes = APIRouter(tags=["read models"])
     for question in QUESTIONS:
-        _add(routes, reads, question)
+        _add(routes, partial(reading, reads, models), question)
     return routes
 
 
-def _add(routes: APIRouter, reads: Datastore, question: Question[Any]) -> None:
+def _add(routes: APIRouter, read: Read, question: Question[Any]) -> None:
     """A route with its answer documented; what it returns is a response already."""
 
     def get(request: Request, asked: AsOf, **subject: str) -> Response:
-        return _answered(request, reads, question, asked, *subject.values())
+        return _answered(request, read, question, asked, *subject.values())
 
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),
@@ -66,13 +73,13 @@ def _add(routes: APIRouter, reads: Datastore, question: Question[Any]) -> None:
 
 
 def _answered(
-    request: Request, reads: Datastore, question: Question[Any], asked: AsOf, *subject: str
+    request: Request, read: Read, question: Question[Any], asked: AsOf, *subject: str
 ) -> Response:
     """The answer as JSON, or as CSV for those who accept nothing but that; or that it is the one
     which the client has.
     """
     try:
-        with reading(reads, question, asked, *subject) as cursor:
+        with read(question, asked, *subject) as cursor:
             tag = tag_of(cursor, request, asked, media_type(request))
             headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
             if has_already(request, tag):

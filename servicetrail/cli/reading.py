@@ -85,7 +85,10 @@ def answered(
         raise Fail(str(error)) from None
     with open_system(read_settings()) as system:
         caught_up(system)
-        with told_as_option(), reading(system.reads, question, asked, *about) as cursor:
+        with (
+            told_as_option(),
+            reading(system.reads, system.models, question, asked, *about) as cursor,
+        ):
             told = plain(linked(question, asked, question.ask(cursor, *about, asked)))
     if question.thing is not None and not told["rows"]:
         raise Fail(

@@ -15,6 +15,7 @@ from projections.queries import snapshot, standing, timeline
 from projections.registry import read_models
 from projections.runner import Progress, ReadModelReplaced, Runner
 from projections.timeline.model import TIMELINE
+from tests.projections.crowd import crowd
 from tests.projections.history import at, inbound, read_schema, rows_of, runner, tell
 from tests.projections.test_channels import A_DAY
 
@@ -152,3 +153,22 @@ def _wait_until(condition: Callable[[], bool], timeout_seconds: float = 20) -> N
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline
+
+
+def test_after_the_first_long_way_the_planner_knows_what_there_is(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def analyzed(table: str) -> bool:
+        with datastore.transaction() as cursor:
+            cursor.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", (table,))
+            [rows] = cursor.fetchone() or (-1.0,)
+        return rows >= 0
+
+    tell(datastore, crowd(3))
+    made = runner(datastore)
+    made.catch_up()
+    assert not analyzed("read.timeline")
+    monkeypatch.setattr("projections.runner._MANY_EVENTS", 10)
+    made.catch_up()
+    assert analyzed("read.timeline")
+    assert analyzed("read.intervals")

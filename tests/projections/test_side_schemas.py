@@ -1,13 +1,15 @@
 """Side schemas: all read models as of what was known at some time."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ledger.datastore import Datastore
 from ledger.reading import recorded_at
-from projections.queries import promises, snapshot
+from projections.queries import promises
 from projections.rebuilding import RebuildGoesOn, only_one
+from projections.registry import read_models
 from projections.runner import Runner
 from projections.sides import (
     NoSuchReadModels,
@@ -15,10 +17,11 @@ from projections.sides import (
     SideSchemaRefused,
     build_side,
     drop_side,
-    schema_of,
+    side_snapshot,
     sides,
 )
 from tests.conftest import DatabaseUrls
+from tests.consumers.waiting import eventually
 from tests.projections.builders import all_models, building_slowly
 from tests.projections.crowd import crowd, everything_in
 from tests.projections.history import at, read_schema, runner, tell
@@ -41,9 +44,10 @@ def listed(datastore: Datastore) -> list[Side]:
         return sides(cursor)
 
 
-def schema(datastore: Datastore, name: str) -> str:
-    with datastore.transaction() as cursor:
-        return schema_of(cursor, name)
+def position(datastore: Datastore, name: str) -> int:
+    """What a question to the side schema says that it rests on."""
+    with side_snapshot(datastore, name, all_models()) as cursor:
+        return promises(cursor, as_of=NOW).position
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -65,7 +69,7 @@ def test_the_same_questions_are_asked_there(told: Datastore) -> None:
         instant = recorded_at(cursor, HALF)
     assert instant is not None
     build_side(told, all_models, "first_half", instant)
-    with snapshot(told, schema(told, "first_half")) as cursor:
+    with side_snapshot(told, "first_half", all_models()) as cursor:
         answer = promises(cursor, as_of=NOW)
         assert answer.position == HALF
         assert answer.known_at == instant
@@ -79,7 +83,7 @@ def test_it_is_listed_and_dropped(told: Datastore) -> None:
     drop_side(told, "one")
     assert [side.name for side in listed(told)] == ["two"]
     with pytest.raises(NoSuchReadModels, match="called one; there are: two"):
-        schema(told, "one")
+        position(told, "one")
     with pytest.raises(NoSuchReadModels):
         drop_side(told, "one")
 
@@ -95,7 +99,7 @@ def test_interrupted_it_goes_on_for_the_same_instant_only(
     with building_slowly(database_url, "known_half", 300, batches=8):
         pass
     with pytest.raises(NoSuchReadModels, match="--known-at 300 --into half"):
-        schema(told, "half")
+        position(told, "half")
     with pytest.raises(SideSchemaRefused, match="as of 300: give another name, or --force"):
         build_side(told, all_models, "half", 301)
     events: list[int] = []
@@ -118,6 +122,39 @@ def test_once_built_it_stays_as_it_is_unless_forced(told: Datastore) -> None:
     assert build_side(told, all_models, "it", 10) == first
     assert build_side(told, all_models, "it", 11, force=True).position == 11
     assert [side.position for side in listed(told)] == [11]
+
+
+def waiting_for(datastore: Datastore, table: str) -> bool:
+    """Whether somebody waits for a lock on it."""
+    with datastore.transaction() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,)
+        )
+        return cursor.fetchone() != (0,)
+
+
+def test_who_asks_it_is_not_given_another_one_in_the_middle(told: Datastore) -> None:
+    build_side(told, all_models, "it", 10)
+    with ThreadPoolExecutor() as threads:
+        with side_snapshot(told, "it", all_models()) as cursor:
+            building = threads.submit(build_side, told, all_models, "it", 11, force=True)
+            eventually(lambda: waiting_for(told, "ledger.side_schemas"))
+            assert promises(cursor, as_of=NOW).position == 10
+        assert building.result().position == 11
+    assert position(told, "it") == 11
+
+
+def test_what_other_rules_built_is_not_asked(told: Datastore) -> None:
+    build_side(told, all_models, "it", 10)
+    ours = read_models(episode_gap=timedelta(days=3))
+    with (
+        pytest.raises(NoSuchReadModels, match="--known-at 10 --into it --force"),
+        side_snapshot(told, "it", ours),
+    ):
+        pass
+    build_side(told, lambda: ours, "it", 10, force=True)
+    with side_snapshot(told, "it", ours) as cursor:
+        assert promises(cursor, as_of=NOW).position == 10
 
 
 def test_the_beginning_is_empty(told: Datastore) -> None:

@@ -56,6 +56,7 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
         app = create_app(
             committer=committer,
             reads=datastore,
+            models=read_models,
             dead_letters=DeadLetters(datastore, keyring, intake),
             eraser=Eraser(datastore, keyring, intake),
             live=live,
