@@ -217,7 +217,7 @@ def _steps(rows: Rows) -> Iterable[Table]:
 
 COMPLAINT = Question(
     command="complaints",
-    path="/complaints/{complaint_id:path}",
+    path="/complaints/{complaint_id:id}",
     summary="One complaint, step by step, and how it is judged",
     parameters=AsOf,
     row=ComplaintHistory,

@@ -377,7 +377,7 @@ def _in_short(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 CUSTOMER = Question(
     command="customer",
-    path="/customers/{customer_id:path}",
+    path="/customers/{customer_id:id}",
     summary="What to know of a customer before calling",
     details="Of a customer who is one person with other ids, it speaks of the person.",
     parameters=CustomerParameters,

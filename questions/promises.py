@@ -212,7 +212,7 @@ def _steps(rows: Rows) -> Iterable[Table]:
 
 PROMISE = Question(
     command="promises",
-    path="/promises/{promise_id:path}",
+    path="/promises/{promise_id:id}",
     summary="One promise, step by step, and which steps count",
     parameters=AsOf,
     row=PromiseHistory,

@@ -79,7 +79,7 @@ def _verdict(standing: dict[str, str] | None) -> str:
 
 REPLAY = Question(
     command=None,
-    path="/customers/{customer_id:path}/replay",
+    path="/customers/{customer_id:id}/replay",
     summary="A customer's history step by step: what changed, how it was judged then and is now",
     parameters=ReplayParameters,
     row=ReplayRow,

@@ -69,7 +69,7 @@ def _tables(rows: Rows) -> Iterable[Table]:
 
 TIMELINE = Question(
     command="timeline",
-    path="/customers/{customer_id:path}/timeline",
+    path="/customers/{customer_id:id}/timeline",
     summary="What happened with a customer, in the order in which it happened",
     details="Of a customer who is one person with other ids, theirs is there as well.",
     parameters=TimelineParameters,

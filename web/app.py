@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from audit.notes import PublicKey
@@ -22,6 +22,9 @@ from web.finished import Finished
 from web.limits import RequestLimit
 from web.logging import log_request
 from web.metrics import HttpMetrics
+from web.parameters import only_known
+from web.paths import EncodedSlashes, Head
+from web.preferences import Compression
 from web.streaming import Live
 
 DESCRIPTION = """\
@@ -61,18 +64,22 @@ def create_app(
         docs_url=None,  # the pages that FastAPI offers load scripts from elsewhere
         redoc_url=None,
     )
-    app.include_router(events.router(committer, max_events=max_request_events))
-    app.include_router(reading.router(reads, models))
-    app.include_router(one_event.router(reads))
-    app.include_router(streaming.router(live))
-    app.include_router(
-        dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None)
-    )
-    app.include_router(erasing.router(eraser))
-    app.include_router(audit_routes.router(reads, witnesses))
-    app.include_router(health.router(reads, working))
+    for routes in (
+        events.router(committer, max_events=max_request_events),
+        reading.router(reads, models),
+        one_event.router(reads),
+        dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None),
+        erasing.router(eraser),
+        audit_routes.router(reads, witnesses),
+        health.router(reads, working),
+    ):
+        app.include_router(routes, dependencies=[Depends(only_known)])
+    app.include_router(streaming.router(live))  # its parameters are those of any question
     problems.install(app)
     document.install(app, token=access_token is not None)
+    app.add_middleware(EncodedSlashes)
+    app.add_middleware(Compression, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Head)
     app.add_middleware(RequestLimit, max_bytes=max_request_bytes)
     app.add_middleware(Finished, tell=log_request)
     if access_token is not None:

@@ -125,7 +125,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
             return consistency_told(cursor, from_, to)
 
     @routes.get(
-        "/evidence/{kind}/{id:path}",
+        "/evidence/{kind}/{id:id}",
         summary="Evidence about a customer, a complaint or a promise",
         description="As of the newest checkpoint, which is hardly older than a second.",
         response_class=Response,

@@ -40,8 +40,9 @@ from questions.parameters import Cursor, Instant, Text
 from questions.question import ListAnswer
 from schemas.message import Message
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
-from web.problems import Problem, bad_parameter, documented
-from web.responses import CSV_TOO, response
+from web.preferences import MediaType
+from web.problems import Problem, bad_parameter
+from web.responses import in_either_form, response
 
 _LIST, _REDRIVE = "dead-letters", "dead-letters/redrive"
 
@@ -215,22 +216,23 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
         "/dead-letters",
         summary="What was not taken, and why",
         response_model=ListAnswer[DeadLetterRow],
-        responses={200: CSV_TOO, **documented(422, 503)},
+        responses=in_either_form(422, 503),
     )
-    def get_list(request: Request, asked: Annotated[ListParameters, Query()]) -> Response:
+    def get_list(wanted: MediaType, asked: Annotated[ListParameters, Query()]) -> Response:
         where = asked.where(asked.state, asked.position)
         with _told():
             told = listing(reads, where, limit=asked.limit, token=asked.cursor)
-        return response(request, told, DeadLetterRow)
+        return response(wanted, told, DeadLetterRow)
 
     @routes.get(
         "/dead-letters/{kept_id}",
         summary="One input, and everything that happened to it",
         response_model=ListAnswer[DeadLetter],
-        responses={200: CSV_TOO, **documented(403, 404, 410, 422, 503)},
+        responses=in_either_form(403, 404, 410, 422, 503),
     )
     def get_one(
         request: Request,
+        wanted: MediaType,
         kept_id: Annotated[KeptId, Path()],
         asked: Annotated[ShowParameters, Query()],
     ) -> Response:
@@ -246,7 +248,7 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             told = one(reads, dead_letters.keyring, kept_id)
         if message is not None:
             told.rows[0]["revealed"] = revealed(message)
-        return response(request, told, DeadLetter)
+        return response(wanted, told, DeadLetter)
 
     @routes.post(
         "/dead-letters/redrive",
@@ -257,16 +259,16 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             "takes a repaired version of one (of a parked one too). Go on with `next` as `cursor`."
         ),
         response_model=ListAnswer[RedrivenRow],
-        responses={200: CSV_TOO, **documented(400, 404, 409, 410, 413, 422, 503)},
+        responses=in_either_form(400, 404, 409, 410, 413, 422, 503),
     )
-    def post_redrive(request: Request, asked: RedriveRequest) -> Response:
+    def post_redrive(request: Request, media_type: MediaType, asked: RedriveRequest) -> Response:
         who = asked.by or _who(request)
         with _told():
             if asked.repair is not None and asked.ids is not None:
                 done = dead_letters.repair(
                     asked.ids[0], asked.repair, who=who, dry_run=asked.dry_run
                 )
-                return response(request, answered(reads, [done._asdict()]), RedrivenRow)
+                return response(media_type, answered(reads, [done._asdict()]), RedrivenRow)
             wanted = page(_REDRIVE, asked.limit, datetime.now(UTC), asked.cursor)
             after = 0 if wanted.after is None else _kept_id(wanted.after)
             # One more than is taken tells whether there is a next page.
@@ -278,7 +280,7 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             ids = [{"kept_id": kept_id} for kept_id in kept_ids]
             _, next_ = cut(_REDRIVE, wanted, ids, ["kept_id"])
             told = answered(reads, [each._asdict() for each in taken], next_)
-        return response(request, told, RedrivenRow)
+        return response(media_type, told, RedrivenRow)
 
     @routes.post(
         "/dead-letters/discard",
@@ -288,15 +290,15 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
             "waited behind them goes on."
         ),
         response_model=ListAnswer[DiscardedRow],
-        responses={200: CSV_TOO, **documented(400, 404, 409, 413, 422, 503)},
+        responses=in_either_form(400, 404, 409, 413, 422, 503),
     )
-    def post_discard(request: Request, asked: DiscardRequest) -> Response:
+    def post_discard(request: Request, wanted: MediaType, asked: DiscardRequest) -> Response:
         with _told():
             found = dead_letters.matching(asked.where(asked.state), among=OPEN, limit=LARGEST_PAGE)
             kept_ids = next(found, [])
             dead_letters.discard(kept_ids, who=asked.by or _who(request), reason=asked.because)
             rows = [{"kept_id": kept_id, "state": "discarded"} for kept_id in kept_ids]
-            return response(request, answered(reads, rows), DiscardedRow)
+            return response(wanted, answered(reads, rows), DiscardedRow)
 
     return routes
 

@@ -60,7 +60,7 @@ def router(eraser: Eraser) -> APIRouter:
     routes = APIRouter(tags=["erasing"])
 
     @routes.post(
-        "/customers/{customer_id:path}/erasure",
+        "/customers/{customer_id:id}/erasure",
         summary="Destroy a customer's personal data",
         description="It cannot be undone. Events, figures and proofs stay as they are.",
         responses=documented(400, 409, 422, 503),
@@ -73,7 +73,7 @@ def router(eraser: Eraser) -> APIRouter:
         return _done(done)
 
     @routes.post(
-        "/customers/{customer_id:path}/hold",
+        "/customers/{customer_id:id}/hold",
         summary="Forbid erasing a customer",
         responses=documented(400, 422, 503),
     )
@@ -82,7 +82,7 @@ def router(eraser: Eraser) -> APIRouter:
         return HoldDone(customer_id=customer_id, position=position)
 
     @routes.post(
-        "/customers/{customer_id:path}/hold/lift",
+        "/customers/{customer_id:id}/hold/lift",
         summary="Allow erasing a customer again",
         responses=documented(400, 409, 422, 503),
     )

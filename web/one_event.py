@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import unquote
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from ledger.datastore import Datastore
@@ -16,8 +15,9 @@ from projections.timeline.event import event_named, schema_text
 from questions.event import EventRow
 from questions.parameters import Identifier
 from questions.question import ListAnswer
+from web.preferences import MediaType
 from web.problems import Problem, documented
-from web.responses import CSV_TOO, response
+from web.responses import in_either_form, response
 
 
 def router(reads: Datastore) -> APIRouter:
@@ -25,24 +25,23 @@ def router(reads: Datastore) -> APIRouter:
     routes = APIRouter(tags=["read models"])
 
     @routes.get(
-        "/events/{source:path}/{id:path}",
+        "/events/{source:id}/{id:id}",
         summary="What became of what was published under a source and an id",
         description=(
             "Percent-encode both, slashes as %2F: each is one segment of the path. What was "
             "rejected, parked or in conflict is told as well, with its inputs."
         ),
         response_model=ListAnswer[EventRow],
-        responses={200: CSV_TOO, **documented(404, 422, 503)},
+        responses=in_either_form(404, 422, 503),
     )
     def get_event(
-        request: Request,
+        wanted: MediaType,
         source: Annotated[Identifier, Path()],
         id: Annotated[Identifier, Path()],  # noqa: A002 - the attribute's name
     ) -> Response:
-        named = _segments(request)
         with consistent(reads) as cursor:
-            told = event_named(cursor, *(named or (source, id)), as_of=datetime.now(UTC))
-        if named is None or not told.rows:
+            told = event_named(cursor, source, id, as_of=datetime.now(UTC))
+        if not told.rows:
             raise Problem(
                 404,
                 "no-such-event",
@@ -51,7 +50,7 @@ def router(reads: Datastore) -> APIRouter:
                 "path, slashes as %2F",
                 position=told.position,
             )
-        return response(request, told, EventRow)
+        return response(wanted, told, EventRow)
 
     @routes.get(
         "/schemas/{fingerprint}",
@@ -82,13 +81,3 @@ def router(reads: Datastore) -> APIRouter:
         return Response(json.dumps(json.loads(text), indent=2), media_type="application/json")
 
     return routes
-
-
-def _segments(request: Request) -> tuple[str, str] | None:
-    """Source and id as they stand in the path, before it was decoded; None if there are not two."""
-    path = request.scope["raw_path"].decode("ascii", errors="replace")
-    parts = path.rpartition("/events/")[2].split("/")
-    if len(parts) != 2:
-        return None
-    source, id_ = map(unquote, parts)
-    return source, id_

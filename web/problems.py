@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from eventsourcing.persistence import DataError, PersistenceError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from schemas.avro_data import RegistryUnavailable
+from web.paths import allowed
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -101,6 +103,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         401: "The access token is missing or wrong",
         403: "The input may not be shown here",
         404: "There is no such thing",
+        406: "The answer is not available in the form that Accept asks for",
         409: "Something was done about it already",
         410: "The customer was erased, and nobody can read it any more",
         413: "The request or its only event is too large",
@@ -135,6 +138,18 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
     return answer(error)
 
 
+def unknown_parameters(names: Iterable[str], known: Collection[str]) -> Problem:
+    """Parameters that are not among those `known`: which ones, and what may have been meant."""
+    return _bad_parameters([{"name": name, "expected": _not_known(name, known)} for name in names])
+
+
+def _not_known(name: str, known: Collection[str]) -> str:
+    meant = get_close_matches(name, known, n=1)
+    if meant:
+        return f"there is no such parameter; did you mean {meant[0]}?"
+    return f"there is no such parameter; there is {', '.join(known) or 'none'}"
+
+
 def parameters_at_fault(errors: Iterable[Mapping[str, Any]]) -> Problem:
     """What pydantic found wrong with parameters: which ones, and what they must be."""
     return _bad_parameters(
@@ -154,9 +169,11 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     return answer(parameters_at_fault(error.errors()))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {400: "unreadable", 404: "no-such-route", 405: "no-such-method"}
+    if error.status_code == 405:
+        return _no_such_method(request)
+    codes = {400: "unreadable", 404: "no-such-route"}
     code = codes.get(error.status_code, "refused")
     return answer(
         Problem(
@@ -167,6 +184,17 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
             headers=dict(error.headers or {}),
         )
     )
+
+
+def _no_such_method(request: Request) -> Response:
+    """What may be asked of the path instead; that is all that OPTIONS wants to know."""
+    methods = allowed(request)
+    headers = {"Allow": methods}
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=headers)
+    detail = f"{request.method} {request.url.path}: there is {methods}"
+    title = "There is no such method here"
+    return answer(Problem(405, "no-such-method", title, detail, headers=headers))
 
 
 async def _persistence(_request: Request, _error: Exception) -> JSONResponse:

@@ -20,8 +20,9 @@ from questions.parameters import AsOf
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
 from schemas.codec import instant_text
-from web.problems import Problem, bad_parameter, documented
-from web.responses import CSV_TOO, media_type, response
+from web.preferences import MediaType
+from web.problems import Problem, bad_parameter
+from web.responses import in_either_form, response
 from web.validators import has_already, tag_of
 
 Read = Callable[..., AbstractContextManager[PgCursor]]
@@ -39,11 +40,12 @@ def router(reads: Datastore, models: Models) -> APIRouter:
 def _add(routes: APIRouter, read: Read, question: Question[Any]) -> None:
     """A route with its answer documented; what it returns is a response already."""
 
-    def get(request: Request, asked: AsOf, **subject: str) -> Response:
-        return _answered(request, read, question, asked, *subject.values())
+    def get(request: Request, wanted: str, asked: AsOf, **subject: str) -> Response:
+        return _answered(request, wanted, read, question, asked, *subject.values())
 
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),
+        Parameter("wanted", Parameter.KEYWORD_ONLY, annotation=MediaType),
         Parameter(
             "asked", Parameter.KEYWORD_ONLY, annotation=Annotated[question.parameters, Query()]
         ),
@@ -65,22 +67,24 @@ def _add(routes: APIRouter, read: Read, question: Question[Any]) -> None:
         description=question.details,
         response_model=ListAnswer[question.row],  # type: ignore[name-defined]  # a class at run time
         responses={
-            200: CSV_TOO,
+            **in_either_form(422, 503, *([404] if question.thing else [])),
             304: {"description": "Unchanged since the answer whose ETag If-None-Match names"},
-            **documented(422, 503, *([404] if question.thing else [])),
         },
     )
 
 
 def _answered(
-    request: Request, read: Read, question: Question[Any], asked: AsOf, *subject: str
+    request: Request,
+    wanted: str,
+    read: Read,
+    question: Question[Any],
+    asked: AsOf,
+    *subject: str,
 ) -> Response:
-    """The answer as JSON, or as CSV for those who accept nothing but that; or that it is the one
-    which the client has.
-    """
+    """The answer as the media type `wanted`, or that it is the one which the client has."""
     try:
         with read(question, asked, *subject) as cursor:
-            tag = tag_of(cursor, request, asked, media_type(request))
+            tag = tag_of(cursor, request, asked, wanted)
             headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
             if has_already(request, tag):
                 return Response(status_code=304, headers=headers)
@@ -96,4 +100,4 @@ def _answered(
             f"the events up to position {told.position} say",
             position=told.position,
         )
-    return response(request, linked(question, asked, told), question.row, headers)
+    return response(wanted, linked(question, asked, told), question.row, headers)

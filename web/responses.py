@@ -1,37 +1,36 @@
-"""List answers as responses: JSON, or CSV for those who accept nothing but that."""
+"""List answers as responses, in JSON or CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
 from projections.answers import Answer
 from questions.answers import csv_text, plain
 from questions.question import columns
-
-JSON, CSV = "application/json", "text/csv"
-CSV_TOO = {"content": {CSV: {"schema": {"type": "string"}}}}
-"""What the OpenAPI document says of a route that answers in CSV as well."""
+from web.preferences import CSV, JSON
+from web.problems import documented
 
 
-def media_type(request: Request) -> str:
-    """What the client wants."""
-    accepted = request.headers.get("accept", "")
-    return CSV if CSV in accepted and JSON not in accepted else JSON
+def in_either_form(*problems: int) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says about a route that answers with rows, with its `problems`."""
+    csv_too = {"content": {CSV: {"schema": {"type": "string"}}}}
+    return {200: csv_too, **documented(406, *problems)}
 
 
 def response(
-    request: Request,
+    media_type: str,
     told: Answer,
     row: type[BaseModel],
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer, whose rows `row` describes. In CSV what is not a row stands in headers."""
     answer = plain(told)
-    if media_type(request) == JSON:
+    headers = {"Vary": "Accept", **(headers or {})}
+    if media_type == JSON:
         return JSONResponse(answer, headers=headers)
     more = {
         "Servicetrail-Position": str(answer["position"]),
@@ -40,4 +39,4 @@ def response(
     if answer["next"]:
         more["Servicetrail-Next"] = answer["next"]
     text = csv_text(answer["rows"], columns(row))
-    return Response(text, media_type=CSV, headers={**(headers or {}), **more})
+    return Response(text, media_type=CSV, headers={**headers, **more})

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_origin
 
 from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Query, Request
@@ -22,11 +22,19 @@ from questions.explaining import linked
 from questions.parameters import AsOf
 from questions.question import Question
 from questions.registry import QUESTIONS
-from web.problems import Problem, bad_parameter, documented, parameters_at_fault
+from web.problems import (
+    Problem,
+    bad_parameter,
+    documented,
+    parameters_at_fault,
+    unknown_parameters,
+)
 
 _LOOK_SECONDS = 0.25
 _SILENCE_SECONDS = 15.0
 _MODELS = [model.name for model in read_models()]
+_FIXED = tuple(AsOf.model_fields)
+"""Parameters that live figures do not take."""
 
 LIVE: dict[str, Question[Any]] = {
     question.command: question
@@ -180,7 +188,7 @@ class _Followed:
     def __init__(self, reads: Datastore, name: str, given: dict[str, list[str]]) -> None:
         if name not in LIVE:
             raise bad_parameter("question", f"must be one of {', '.join(sorted(LIVE))}")
-        for fixed in AsOf.model_fields:
+        for fixed in _FIXED:
             if fixed in given:
                 raise bad_parameter(fixed, "live figures are as of now")
         self._reads = reads
@@ -205,6 +213,10 @@ class _Followed:
         return plain(linked(self._question, asked, told))
 
     def _asked(self) -> AsOf:
+        fields = self._question.parameters.model_fields
+        known = [field.alias or name for name, field in fields.items() if name not in _FIXED]
+        if unknown := self._given.keys() - known:
+            raise unknown_parameters(sorted(unknown), known)
         try:
             asked: AsOf = self._question.parameters.model_validate(self._given)
         except ValidationError as error:
@@ -213,4 +225,4 @@ class _Followed:
 
     def _is_list(self, name: str) -> bool:
         fields = self._question.parameters.model_fields
-        return name in fields and fields[name].annotation == list[str]
+        return name in fields and get_origin(fields[name].annotation) is list

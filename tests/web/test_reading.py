@@ -372,9 +372,9 @@ def test_status_and_health_tell_how_far_the_read_models_are(api: Api) -> None:
 
 
 ASKED = {
-    "/customers/{customer_id:path}/timeline": ["/customers/C-1/timeline"],
-    "/customers/{customer_id:path}/replay": ["/customers/C-1/replay"],
-    "/customers/{customer_id:path}": [
+    "/customers/{customer_id:id}/timeline": ["/customers/C-1/timeline"],
+    "/customers/{customer_id:id}/replay": ["/customers/C-1/replay"],
+    "/customers/{customer_id:id}": [
         "/customers/C-1",
         "/customers/C-1?as_of=2026-03-08T12:00:00Z",
         "/customers/C-2?only_this_id=true",
@@ -386,9 +386,9 @@ ASKED = {
         "/response-times",
         "/response-times?by=topic&by=team&by=department&by=employee",
     ],
-    "/promises/{promise_id:path}": ["/promises/P-1"],
+    "/promises/{promise_id:id}": ["/promises/P-1"],
     "/promise-quality": ["/promise-quality", "/promise-quality?by=tier&by=month"],
-    "/complaints/{complaint_id:path}": ["/complaints/K%2F1"],
+    "/complaints/{complaint_id:id}": ["/complaints/K%2F1"],
     "/events/by-position/{position}": ["/events/by-position/2"],
     "/explain": ["/explain?question=channels&channel=mail", "/explain?question=response-times"],
     "/complaint-quality": ["/complaint-quality", "/complaint-quality?by=origin&by=severity"],
@@ -438,7 +438,7 @@ def test_the_document_names_every_route_with_examples_and_problems(api: Api) -> 
     document = api.client.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/events",
-        *(question.path.replace(":path", "") for question in QUESTIONS),
+        *(question.path.replace(":id", "") for question in QUESTIONS),
         "/customers/{customer_id}/erasure",
         "/customers/{customer_id}/hold",
         "/customers/{customer_id}/hold/lift",
