@@ -11,7 +11,7 @@ import typer.main
 from projections.dashboard import views
 from schemas import asyncapi
 from schemas import document as schemas_document
-from servicetrail.cli.main import app
+from servicetrail.cli.main import program
 from servicetrail.metrics import DEFINITIONS
 from servicetrail.settings import PREFIX, Settings
 
@@ -68,7 +68,7 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """Every command with its help text, as the command line itself shows it."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(program())
     parts = ["# Commands", "", GENERATED, ""]
     for path, text in _walk(root, ("servicetrail",)):
         parts += [f"## {' '.join(path)}", "", "```text", text, "```", ""]

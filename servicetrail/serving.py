@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -29,18 +28,6 @@ PATIENCE_SECONDS = 20
 
 class AddressTaken(Exception):
     """HTTP cannot listen where it should; the text says what to do."""
-
-
-@contextmanager
-def signals_unwind() -> Iterator[None]:
-    """SIGTERM ends what is going on the way Ctrl-C does: by KeyboardInterrupt, so that everything
-    is closed.
-    """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

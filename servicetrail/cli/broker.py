@@ -15,8 +15,8 @@ from servicetrail.cli.consuming import PartitionCount
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import out
 from servicetrail.consuming import consuming_of
-from servicetrail.serving import signals_unwind
 from servicetrail.settings import read_settings
+from servicetrail.signals import signals_unwind
 
 
 def add_to(app: typer.Typer) -> None:

@@ -18,7 +18,7 @@ from projections.rebuilding import Done, replace_stale
 from projections.runner import Progress as Reached
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import err
-from servicetrail.serving import signals_unwind
+from servicetrail.signals import signals_unwind
 from servicetrail.system import System
 
 INTERRUPTED = 130

@@ -13,8 +13,8 @@ from servicetrail.cli.errors import NOT_ALL_TAKEN, USAGE, Fail
 from servicetrail.cli.output import out
 from servicetrail.consuming import Consumption, TooManyRejected, consuming, consuming_of
 from servicetrail.metrics import Metrics
-from servicetrail.serving import signals_unwind
 from servicetrail.settings import read_settings
+from servicetrail.signals import signals_unwind
 from servicetrail.system import open_system
 
 PARTITIONS = 12

@@ -34,8 +34,9 @@ from servicetrail.cli.output import err, footer, out, print_table, printable
 from servicetrail.cli.reading import ask
 from servicetrail.metrics import Metrics
 from servicetrail.projecting import projecting
-from servicetrail.serving import AddressTaken, listening, serve, signals_unwind
+from servicetrail.serving import AddressTaken, listening, serve
 from servicetrail.settings import Settings, read_settings
+from servicetrail.signals import signals_unwind
 from servicetrail.system import System, open_system
 
 CHANNEL_VOLUMES = CHANNELS[:6]

@@ -15,8 +15,9 @@ from servicetrail.consuming import consuming, consuming_of
 from servicetrail.metrics import Metrics
 from servicetrail.projecting import projecting
 from servicetrail.sealing import sealing
-from servicetrail.serving import AddressTaken, listening, serve, signals_unwind
+from servicetrail.serving import AddressTaken, listening, serve
 from servicetrail.settings import read_settings
+from servicetrail.signals import signals_unwind
 from servicetrail.system import open_system
 
 

@@ -10,7 +10,7 @@ import typer.main
 import yaml
 from typer.core import TyperGroup as Group
 
-from servicetrail.cli.main import app
+from servicetrail.cli import main
 from servicetrail.settings import PREFIX, Settings, is_loopback, read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def test_compose_sets_the_program_up_as_it_wants_to_be(monkeypatch: pytest.Monke
     assert directory is not None
     assert program["volumes"] == [f"servicetrail:{directory[1]}"]
     _, name, *options = program["command"]
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(main.program())
     assert isinstance(command, Group)
     known = {option for each in command.commands[name].params for option in each.opts}
     assert set(options) <= known

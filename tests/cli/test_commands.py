@@ -3,11 +3,12 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 
-from servicetrail.cli.main import app
+from servicetrail.cli.main import GROUPS, program
 from servicetrail.document import commands_page
 from tests.cli.conftest import Command
 
@@ -24,12 +25,33 @@ def test_the_commands_are_those_that_are_promised() -> None:
 
 @pytest.mark.parametrize("name", NAMES, ids=[name or "servicetrail" for name in NAMES])
 def test_every_command_and_every_option_has_help(name: str) -> None:
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(program())
     for part in name.split():
         command = command.commands[part]  # type: ignore[attr-defined]
     assert command.help
     for parameter in command.params:
         assert getattr(parameter, "help", None), parameter.name
+
+
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in NAMES if name}))
+def test_a_command_alone_is_what_it_is_in_the_whole_program(name: str) -> None:
+    whole: Any = typer.main.get_command(program())
+    alone: Any = typer.main.get_command(program(name))
+    assert options_of(alone.commands[name]) == options_of(whole.commands[name])
+    listed = {command for commands in GROUPS.values() for command in commands}
+    assert {name} <= listed or not listed & alone.commands.keys()
+
+
+def options_of(command: Any) -> tuple[str, list[tuple[str, str]], dict[str, Any]]:
+    """Its help, its options with theirs, and the same of each command in it."""
+    parts = {name: options_of(part) for name, part in getattr(command, "commands", {}).items()}
+    return command.help, [(each.name, each.help) for each in command.params], parts
+
+
+def test_an_unknown_command_is_told_with_one_that_was_meant(command: Command) -> None:
+    refused = command.run("time-line")
+    assert refused.returncode == 2
+    assert "timeline" in refused.stderr
 
 
 def test_help_needs_no_settings(command: Command) -> None:

@@ -29,7 +29,7 @@ from questions import (
     value_cost,
 )
 from questions.question import RowModel
-from servicetrail.cli.main import app
+from servicetrail.cli.main import program
 from servicetrail.settings import PREFIX, Settings
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT, Page, pages
@@ -142,7 +142,7 @@ def test_commands_and_their_options_are_there(page: Page) -> None:
         words = span.split()
         if words[0] != "servicetrail" or len(words) == 1:
             continue
-        command: Any = typer.main.get_command(app)
+        command: Any = typer.main.get_command(program())
         for word in words[1:]:
             if word in getattr(command, "commands", {}):
                 command = command.commands[word]
