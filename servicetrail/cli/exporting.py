@@ -18,8 +18,8 @@ from servicetrail.cli import options
 from servicetrail.cli.catching_up import bars
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import out
-from servicetrail.serving import signals_unwind
 from servicetrail.settings import read_settings
+from servicetrail.signals import signals_unwind
 from servicetrail.system import open_system
 
 NOT_AS_EXPORTED = 1
