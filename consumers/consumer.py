@@ -25,7 +25,7 @@ from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 from consumers.consuming import Consuming
 from consumers.partitions import Partitions
 from consumers.records import Record
-from consumers.taking import Abandoned, Claims, Taken, Taker, delays
+from consumers.taking import Abandoned, Claims, Reached, Taken, Taker, delays
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
@@ -82,7 +82,9 @@ class Consumer:
     is told as well, for lag monitors; nobody reads on from what it was told.
 
     `run` works in the calling thread until `stop`, which may be called from any thread and from a
-    signal handler. `on_taken` is called after each batch, in the thread of `run`.
+    signal handler. In the thread of `run`, `on_claimed` is called with topic, partition and
+    position before a partition is read (and not at all, if it calls `stop`), `on_taken` after each
+    batch.
     """
 
     def __init__(
@@ -92,10 +94,12 @@ class Consumer:
         datastore: Datastore,
         keyring: Keyring,
         *,
+        on_claimed: Callable[[str, int, int], None] = lambda *_: None,
         on_taken: Callable[[Taken], None] | None = None,
     ) -> None:
         self._consuming = consuming
         self._datastore = datastore
+        self._on_claimed = on_claimed
         self._on_taken = on_taken
         self._stopping = Event()
         self._taker = Taker(intake, datastore, keyring, self._stopping)
@@ -143,7 +147,9 @@ class Consumer:
         """Be a member of the group until it has to be joined anew, which is what errors say."""
         kafka = self._consuming.client()
         try:
-            partitions = Partitions(kafka, self._consuming.cluster, self._datastore)
+            partitions = Partitions(
+                kafka, self._consuming.cluster, self._datastore, self._on_claimed
+            )
             pattern = self._consuming.pattern()
             if pattern is None:
                 kafka.subscribe(topics=list(self._consuming.topics), listener=partitions)
@@ -301,10 +307,11 @@ class Consumer:
         if not self._is_time() or self._is_away(kafka):
             return
         partitions.heed_new_logs()
-        passed: dict[TopicPartition, int] = {}
+        passed: dict[TopicPartition, Reached] = {}
         if not self._ahead.records:
             for partition, held in partitions.claims.items():
-                if (reached := partitions.reached(partition)) > held.position:
+                reached = partitions.reached(partition)
+                if reached is not None and reached.offset > held.position:
                     passed[partition] = reached
         if passed:
             self._move(

@@ -1,7 +1,7 @@
 """The partitions that are ours, and where to read on in each: as the database says."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Literal
 from uuid import UUID
@@ -10,11 +10,12 @@ import structlog
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import IllegalStateError, KafkaError
-from kafka.structs import TopicPartition
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.cluster import Cluster
+from consumers.taking import Reached
 from ledger.datastore import Datastore
-from ledger.positions import Claim, PositionHeld, claim, move
+from ledger.positions import Claim, PositionHeld, claim, move, positions
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_MS = 10_000
@@ -31,10 +32,18 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
     database. There a new partition is only paused; `settle`, called between polls, does the rest.
     """
 
-    def __init__(self, kafka: KafkaConsumer, cluster: Cluster, datastore: Datastore) -> None:
+    def __init__(
+        self,
+        kafka: KafkaConsumer,
+        cluster: Cluster,
+        datastore: Datastore,
+        on_claimed: Callable[[str, int, int], None] = lambda *_: None,
+    ) -> None:
+        """`on_claimed` is called with topic, partition and position before a partition is read."""
         self._kafka = kafka
         self._cluster = cluster
         self._datastore = datastore
+        self._on_claimed = on_claimed
         self._told: deque[tuple[Literal["assigned", "gone"], frozenset[TopicPartition]]] = deque()
         self._unsettled: set[TopicPartition] = set()
         self._refused: dict[TopicPartition, int | None] = {}
@@ -88,13 +97,16 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 continue
             cut = self._refused.get(partition)
             offset = _where(partition, held, first[partition], end.get(partition), cut)
-            if offset != held.position:
-                # Now, and not with the first batch: whoever comes next must begin here as well.
+            if offset != held.position or partition in self._refused:
+                # Now, and not with the first batch: whoever comes next must begin here as well. And
+                # without the epoch, which may be what was refused.
+                moved = held.to(offset)
                 with self._datastore.transaction() as cursor:
-                    move(cursor, [held.to(offset)])
-                held = held.moved(offset)
+                    move(cursor, [moved])
+                held = held.moved(moved)
+            self._on_claimed(partition.topic, partition.partition, offset)
             with _unless_gone():
-                self._kafka.seek(partition, offset)
+                self._seek(partition, held)
                 self._kafka.resume(partition)
             self.claims[partition] = held
             self._unsettled.discard(partition)
@@ -114,10 +126,26 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
     def _claimed(self, name: str, patience_seconds: float) -> Claim | None:
         """The claim; None if somebody else holds the position for longer than that."""
         try:
-            return claim(self._datastore, [name], lock_timeout_seconds=patience_seconds)[name]
+            held = claim(self._datastore, [name], lock_timeout_seconds=patience_seconds)[name]
         except PositionHeld:
             _log.warning("the former owner of a partition still works on it, waiting", log=name)
             return None
+        if held.number == 1:
+            self._tell_of_former_logs(name)
+        return held
+
+    def _tell_of_former_logs(self, name: str) -> None:
+        place, _, _ = name.partition("@")
+        with self._datastore.transaction() as cursor:
+            former = positions(cursor, f"{place}@")
+        del former[name]
+        if former:
+            _log.warning(
+                "another topic of this name was read before, so this one was made anew, or is "
+                "another cluster's: reading it from its beginning",
+                log=name,
+                read_before=former,
+            )
 
     def refused(
         self, partitions: Iterable[TopicPartition], cut: Mapping[TopicPartition, int] | None = None
@@ -157,15 +185,25 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         for partition in partitions:
             if partition in self.claims:
                 with _unless_gone():
-                    self._kafka.seek(partition, self.claims[partition].position)
+                    self._seek(partition, self.claims[partition])
 
-    def reached(self, partition: TopicPartition) -> int:
-        """The offset from which the client fetches on. Once all that was polled is taken, nothing
-        that may be read lies between this and the claim's position. (0: given away meanwhile.)
+    def _seek(self, partition: TopicPartition, held: Claim) -> None:
+        """Read on from there, if brokers agree that what was read stands before it.
+
+        The client's own seek takes no epoch (kafka-python 3.0.12).
         """
-        with suppress(IllegalStateError):
-            return int(self._kafka.position(partition, timeout_ms=0) or 0)
-        return 0
+        epoch = -1 if held.leader_epoch is None else held.leader_epoch
+        position = OffsetAndMetadata(held.position, "", epoch)
+        self._kafka._subscription.assignment[partition].seek(position)
+
+    def reached(self, partition: TopicPartition) -> Reached | None:
+        """From where the client fetches on. Once all that was polled is taken, nothing that may be
+        read lies between this and the claim's position. None: given away meanwhile.
+        """
+        state = self._kafka._subscription.assignment.get(partition)
+        if state is None or state.position is None:
+            return None
+        return Reached.by(state.position.offset, state.position.leader_epoch)
 
     def end(self, partition: TopicPartition) -> int | None:
         """The offset that the next record will have, as far as the client was told."""
@@ -217,12 +255,14 @@ def _where(
     `end` is None as long as the brokers take the position. (Some of them tell an end for readers of
     committed records that lies before records that they have delivered.) Where the log was cut off
     before the position, what was written there since is read from `cut` on, or from the beginning
-    if nobody knows where that was. What is read twice counts as duplicate.
+    if nobody knows where that was: behind the end of the log, or when brokers refuse what is within
+    it, because they never heard of the epoch. What is read twice counts as duplicate.
     """
     where = {"topic": partition.topic, "partition": partition.partition}
     position = held.position
-    if cut is None and end is not None and position > end:
-        cut = 0
+    if cut is None and end is not None:
+        unheard_of = held.leader_epoch is not None and position >= first
+        cut = 0 if position > end or unheard_of else None
     if cut is not None and cut < position:
         again = max(first, cut)
         _log.error("the log was cut off before what was read already, reading again", **where,

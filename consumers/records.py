@@ -18,7 +18,8 @@ _NO_TIMESTAMP = -1
 class Record(Protocol):
     """What is used of a consumed record; kafka-python's `ConsumerRecord` is one.
 
-    `timestamp` is in milliseconds since 1970, -1 for none; `value` is None for a tombstone.
+    `timestamp` is in milliseconds since 1970, `leader_epoch` counts elections of the partition's
+    leader until it was written, each -1 for none; `value` is None for a tombstone.
     """
 
     @property
@@ -27,6 +28,8 @@ class Record(Protocol):
     def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
+    @property
+    def leader_epoch(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
     @property

@@ -19,7 +19,7 @@ from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
-from ledger.positions import Claim, PositionTaken, move
+from ledger.positions import Advance, Claim, PositionTaken, move
 from ledger.setting_aside import set_aside
 from schemas.avro_data import RegistryUnavailable
 from schemas.message import Message
@@ -34,6 +34,20 @@ Result = TypeVar("Result")
 
 class Abandoned(Exception):
     """The consumer is to stop, and the batch could not be taken until then. Nothing of it was."""
+
+
+class Reached(NamedTuple):
+    """Where to read on, and the epoch of the leader that wrote what stands before; None where
+    brokers tell none.
+    """
+
+    offset: int
+    leader_epoch: int | None
+
+    @classmethod
+    def by(cls, offset: int, leader_epoch: int) -> "Reached":
+        """The same of what kafka-python says, to which no epoch is a negative one."""
+        return cls(offset, leader_epoch if leader_epoch >= 0 else None)
 
 
 class Taken(NamedTuple):
@@ -70,27 +84,30 @@ class Taker:
         messages = [message_of(record, received_at=received_at) for record in records]
         return self._take(records, messages, claims)
 
-    def pass_over(self, ends: Mapping[TopicPartition, int], claims: Claims) -> Taken:
+    def pass_over(self, ends: Mapping[TopicPartition, Reached], claims: Claims) -> Taken:
         """Move on to these offsets, before which there are no records that anybody may read: the
         ends of transactions, and what was aborted. Raises what `take` raises.
         """
-        tracking = [claims[partition].to(end) for partition, end in ends.items()]
+        advances = {partition: claims[partition].to(*end) for partition, end in ends.items()}
 
         def attempt() -> None:
             with self._datastore.transaction() as cursor:
-                move(cursor, tracking)
+                move(cursor, advances.values())
 
         self._patiently(attempt)
-        return Taken([], [], _moved(claims, ends))
+        return Taken([], [], _moved(claims, advances))
 
     def _take(
         self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
     ) -> Taken:
-        ends: dict[TopicPartition, int] = {}
-        for record in records:
+        # The last of each partition.
+        last = {TopicPartition(record.topic, record.partition): record for record in records}
+        advances = {
             # Where to read on, not what was read: offsets have gaps (transactions, compaction).
-            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        tracking = [claims[partition].to(end) for partition, end in ends.items()]
+            partition: claims[partition].to(*Reached.by(record.offset + 1, record.leader_epoch))
+            for partition, record in last.items()
+        }
+        tracking = list(advances.values())
         try:
             receipts = self._patiently(lambda: self._intake.take(messages, tracking=tracking))
         except (PositionTaken, Abandoned):
@@ -117,7 +134,7 @@ class Taker:
                     )
                 ]
             )
-        return Taken(records, receipts, _moved(claims, ends))
+        return Taken(records, receipts, _moved(claims, advances))
 
     def _take_in_parts(
         self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
@@ -141,7 +158,7 @@ class Taker:
                 raise  # the fault of what was to be written
             except (PersistenceError, RegistryUnavailable) as error:
                 self.waiting = True
-                _log.warning("batch not taken, trying again", exc_info=error)
+                _log.warning("batch not taken, trying again", reason=str(error), exc_info=error)
                 if self._stopping.wait(delay):
                     raise Abandoned from error
             else:
@@ -150,8 +167,8 @@ class Taker:
         raise AssertionError("there is always another attempt")
 
 
-def _moved(claims: Claims, ends: Mapping[TopicPartition, int]) -> Claims:
-    return {partition: claims[partition].moved(end) for partition, end in ends.items()}
+def _moved(claims: Claims, advances: Mapping[TopicPartition, Advance]) -> Claims:
+    return {partition: claims[partition].moved(to) for partition, to in advances.items()}
 
 
 def delays() -> Iterator[float]:

@@ -37,14 +37,18 @@ class Claim:
     name: str
     number: int
     position: int
+    leader_epoch: int | None = None
+    """The epoch of Kafka's leader that wrote what stands before the position, as far as known."""
 
-    def to(self, position: int) -> "Advance":
-        """The move from here to a later position."""
-        return Advance(self.name, position, after=self.position, claim=self.number)
+    def to(self, position: int, leader_epoch: int | None = None) -> "Advance":
+        """The move from here to another position."""
+        return Advance(
+            self.name, position, after=self.position, claim=self.number, leader_epoch=leader_epoch
+        )
 
-    def moved(self, position: int) -> "Claim":
+    def moved(self, advance: "Advance") -> "Claim":
         """The same claim, after that move was committed."""
-        return replace(self, position=position)
+        return replace(self, position=advance.notification_id, leader_epoch=advance.leader_epoch)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Advance(Tracking):
 
     after: int
     claim: int
+    leader_epoch: int | None = None
 
 
 def claim(
@@ -71,8 +76,7 @@ def claim(
                 cursor.execute(_SQL["lock_timeout"], {"milliseconds": timeout})
             for name in sorted(names):  # in one order: nobody waits for each other
                 cursor.execute(_SQL["claim"], {"application_name": name})
-                position, number = cursor.fetchone() or (0, 0)
-                claims[name] = Claim(name, number, position)
+                claims[name] = Claim(name, *(cursor.fetchone() or (0, 0)))
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             raise PositionHeld(str(error)) from error

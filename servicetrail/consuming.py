@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
+from eventsourcing.persistence import PersistenceError
 
 from consumers.consumer import Consumer, ConsumerFailed, State
 from consumers.consuming import Consuming
 from consumers.dead_topics import DeadTopics
 from consumers.taking import Taken
 from consumers.watching import BrokersAway, BrokersRefuse, create_topics, missing_topics
+from ledger.datastore import Datastore
+from ledger.rejected import rejected_lately
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
 from servicetrail.system import System
 
@@ -26,7 +28,7 @@ _TELL_AGAIN_SECONDS = 30.0
 
 
 class TooManyRejected(Exception):
-    """So many of a topic's newest records were rejected that somebody has to look first."""
+    """So many of a partition's newest records were rejected that somebody has to look first."""
 
 
 def consuming_of(settings: Settings) -> Consuming:
@@ -51,36 +53,42 @@ def consuming_of(settings: Settings) -> Consuming:
 
 
 class RejectedShare:
-    """Watches, topic by topic, how many of the newest `window` records were rejected.
+    """Watches, partition by partition, how many of the newest `window` records were rejected.
 
     A channel that is deployed with a mistake rejects all of its records. Then it is better to stop
-    while they are still in the topic than to have them all in the dead letters.
+    while they are still in the topic than to have them all in the dead letters. What was rejected
+    is asked of the database: whoever starts again, or gets the partition next, stops as well, until
+    somebody has looked.
     """
 
-    def __init__(self, most: float, window: int) -> None:
+    def __init__(self, datastore: Datastore, most: float, window: int) -> None:
+        self._datastore = datastore
         self._most = most
         self._window = window
-        self._newest: dict[str, deque[bool]] = {}
-        self._rejected: Counter[str] = Counter()
 
-    def seen(self, taken: Taken) -> None:
-        """Count a batch. Raises TooManyRejected where the share is above `most`."""
-        for record, receipt in zip(taken.records, taken.receipts, strict=True):
-            topic, rejected = record.topic, receipt.outcome == "rejected"
-            newest = self._newest.setdefault(topic, deque(maxlen=self._window))
-            if len(newest) == self._window:
-                self._rejected[topic] -= newest[0]
-            newest.append(rejected)
-            self._rejected[topic] += rejected
-            share = self._rejected[topic] / self._window
-            if len(newest) == self._window and share > self._most:
-                raise TooManyRejected(
-                    f"{share:.0%} of the newest {self._window:,} records of the topic {topic} were "
-                    f"rejected, more than {self._most:.0%}, last in partition {record.partition} "
-                    f"at offset {record.offset} with {receipt.reason}: consuming stopped. What "
-                    "was read is in the dead letters. Start again when the cause is mended, or "
-                    "with a higher --max-rejected-share"
-                )
+    def taken(self, taken: Taken) -> None:
+        """After a batch. Raises TooManyRejected, and the errors of `eventsourcing.persistence`."""
+        rejected = {
+            (record.topic, record.partition)
+            for record, receipt in zip(taken.records, taken.receipts, strict=True)
+            if receipt.outcome == "rejected"
+        }
+        for (topic, partition), held in taken.claims.items():
+            if (topic, partition) in rejected:
+                self.check(topic, partition, held.position)
+
+    def check(self, topic: str, partition: int, position: int) -> None:
+        """Before a partition is read on from a position. Raises what `taken` raises."""
+        with self._datastore.transaction() as cursor:
+            count, reason = rejected_lately(cursor, topic, partition, position, self._window)
+        if count > self._most * self._window:
+            raise TooManyRejected(
+                f"{count:,} of the newest {self._window:,} records in partition {partition} of the "
+                f"topic {topic} were rejected, more than {self._most:.0%}, most of them with "
+                f"{reason}: consuming stopped. Look at them with servicetrail dead-letters list "
+                f"--topic {topic}; when the cause is mended, say so with servicetrail dead-letters "
+                f"seen --topic {topic}, and start again"
+            )
 
 
 class Consumption:
@@ -101,7 +109,9 @@ class Consumption:
         settings = system.settings
         self.consuming = consuming_of(settings)
         self.error: BaseException | None = None
-        self._share = RejectedShare(settings.max_rejected_share, settings.max_rejected_window)
+        self._share = RejectedShare(
+            system.datastore, settings.max_rejected_share, settings.max_rejected_window
+        )
         self._told_taken = on_taken
         self._create_partitions = create_partitions
         self._consumer = Consumer(
@@ -109,6 +119,7 @@ class Consumption:
             system.intake,
             system.datastore,
             system.keyring,
+            on_claimed=self._on_claimed,
             on_taken=self._on_taken,
         )
         self._dead_topics: DeadTopics | None = None
@@ -181,11 +192,21 @@ class Consumption:
         """
         return dict(self._consumer.lags)
 
+    def _on_claimed(self, topic: str, partition: int, position: int) -> None:
+        with self._giving_up():
+            self._share.check(topic, partition, position)
+
     def _on_taken(self, taken: Taken) -> None:
         if self._told_taken is not None:
             self._told_taken(taken)
+        # A database that is away now is asked again after the next batch.
+        with suppress(PersistenceError), self._giving_up():
+            self._share.taken(taken)
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
         try:
-            self._share.seen(taken)
+            yield
         except TooManyRejected as error:
             self.error = error
             self._consumer.stop()

@@ -215,15 +215,15 @@ class Settings(BaseSettings):
     max_rejected_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.5,
         description=(
-            "Share of rejected records, of the newest ones of a topic, above which the consumer "
-            "stops instead of emptying the topic into the dead letters; 1 never stops it."
+            "Share of rejected records, of the newest ones in a partition, above which the "
+            "consumer stops instead of emptying the topic into the dead letters; 1 never stops it."
         ),
     )
     max_rejected_window: COUNT = Field(
-        default=1_000,
+        default=200,
         description=(
-            "How many of a topic's newest records count for the share of rejected ones. Before so "
-            "many were read, the consumer does not stop."
+            "How many of a partition's newest records count for the share of rejected ones, "
+            "whichever consumer read them and whenever."
         ),
     )
     schema_registry_url: SecretStr | None = Field(

@@ -117,7 +117,7 @@ def open_system(settings: Settings) -> Iterator[System]:
                 datastore,
                 keyring,
                 max_event_bytes=settings.max_event_bytes,
-                registry=_registry(settings),
+                registry=_registry(settings, datastore),
                 notices=settings.kafka_dead_topics != "off",
             )
             yield System(settings, datastore, reads, keyring, intake)
@@ -140,7 +140,7 @@ def _master_key(settings: Settings) -> MasterKey:
     return MasterKey.from_file(settings.data_dir / MASTER_KEY_FILE)
 
 
-def _registry(settings: Settings) -> Registry | None:
+def _registry(settings: Settings, datastore: Datastore) -> Registry | None:
     if settings.schema_registry_url is None:
         return None
     password = settings.schema_registry_password
@@ -149,6 +149,7 @@ def _registry(settings: Settings) -> Registry | None:
             settings.schema_registry_url.get_secret_value(),
             username=settings.schema_registry_user,
             password=None if password is None else password.get_secret_value(),
+            datastore=datastore,
         )
     except ValueError as error:
         raise SettingsWrong(f"{PREFIX}SCHEMA_REGISTRY_URL: {error}") from None

@@ -38,7 +38,8 @@ _POM = f"""\
 </project>
 """
 # One node is broker and controller at once, and internal topics have one replica. Groups form
-# without waiting for more members, and sessions may be as short as a test wants them.
+# without waiting for more members, sessions may be as short as a test wants them, and a broker that
+# was killed is let in again after 3 seconds.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -56,6 +57,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 """
 
 

@@ -72,8 +72,8 @@ def consume_command(
             "--max-rejected-share",
             metavar="SHARE",
             help=(
-                "Stop when more than this share of a topic's newest records is rejected, instead "
-                "of SERVICETRAIL_MAX_REJECTED_SHARE; 1: never."
+                "Stop when more than this share of a partition's newest records is rejected, "
+                "instead of SERVICETRAIL_MAX_REJECTED_SHARE; 1: never."
             ),
             show_default=False,
         ),

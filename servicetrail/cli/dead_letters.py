@@ -25,6 +25,7 @@ from ledger.dead_letters import (
     count,
 )
 from ledger.redriving import OPEN, TAKEN
+from ledger.rejected import look
 from projections.answers import BadToken
 from questions.answers import plain
 from questions.tables import column, in_columns, instant, number, words
@@ -77,13 +78,14 @@ def add_to(app: typer.Typer) -> None:
     """Add the group's commands."""
     group = typer.Typer(
         no_args_is_help=True,
-        help="Inputs that were not taken: list, show, redrive, repair, discard.",
+        help="Inputs that were not taken: list, show, redrive, repair, discard, seen.",
         rich_markup_mode=None,
     )
     group.command("list")(list_command)
     group.command("show")(show_command)
     group.command("redrive")(redrive_command)
     group.command("discard")(discard_command)
+    group.command("seen")(seen_command)
     app.add_typer(group, name="dead-letters")
 
 
@@ -281,6 +283,23 @@ def discard_command(
         answer = plain(answered(system.reads, rows))
     columns = in_columns(number("Input", "kept_id"), column("State", "state"))
     show(answer, form, columns, DiscardedRow.model_fields)
+
+
+def seen_command(
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="Only those of this Kafka topic. Default: of all.")
+    ] = None,
+    by: By = None,
+) -> None:
+    """Say that somebody has looked at what was rejected, so that consumers may go on.
+
+    What was rejected until now counts no more for the share of rejected records above which they
+    stop. It stays what it is: rejected, on the list, to be redriven or discarded.
+    """
+    with open_system(read_settings()) as system, system.datastore.transaction() as cursor:
+        open_ = look(cursor, topic, by or login())
+    of_what = "" if topic is None else f" of the topic {topic}"
+    out.print(f"{open_:,} rejected records{of_what} were looked at: consumers may go on")
 
 
 def which(ids: list[int] | None, states: Sequence[str], all_: bool, **given: Any) -> Where:

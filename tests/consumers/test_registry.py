@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from consumers.registering import Registrar
 from consumers.registry import Registry
+from ledger.intake import Intake
 from schemas import codec
 from schemas.avro_data import RegistryUnavailable, unframe
 from schemas.catalogue import SHIPPED
@@ -126,6 +128,43 @@ def test_known_schemas_survive_an_outage(
         registry.schema_for(8)
 
 
+def test_known_schemas_survive_a_restart_in_an_outage(server: Server, ledger: Ledger) -> None:
+    """Those of the ledger do; what the registry says counts as soon as it says anything."""
+    Intake(ledger.datastore, ledger.keyring)  # which registers its schemas
+    promise = codec.schema_text(codec.fingerprint_of("promise.made.v1"))
+    server.schemas |= {8: {"schema": promise}, 9: {"schema": '"string"'}, 10: {"schema": "{"}}
+    how: dict[str, Any] = {
+        "username": "team",
+        "password": "s3cret/ü",
+        "datastore": ledger.datastore,
+    }
+    for number in (7, 8, 9, 10):
+        Registry(server.url, **how).schema_for(number)
+    server.schemas[8] = server.schemas[7]
+    assert Registry(server.url, **how).schema_for(8) == TOUCHPOINT
+    for refused in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.FORBIDDEN):
+        server.status = refused
+        restarted = Registry(server.url, **how)
+        assert [restarted.schema_for(number) for number in (7, 8)] == [TOUCHPOINT, TOUCHPOINT]
+        for number in (9, 10, 11):
+            with pytest.raises(RegistryUnavailable):
+                restarted.schema_for(number)
+        with pytest.raises(RegistryUnavailable):
+            Registry(f"{server.url}/another", **how).schema_for(7)
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN])
+def test_whoever_is_refused_is_told_which_settings_to_look_at(
+    server: Server, registry: Registry, status: HTTPStatus
+) -> None:
+    server.status = status
+    told = f"refuses us with {status} .* SERVICETRAIL_SCHEMA_REGISTRY_PASSWORD"
+    with pytest.raises(RegistryUnavailable, match=told):
+        registry.schema_for(7)
+    with pytest.raises(RegistryUnavailable, match=told):
+        Registrar(server.url).find(SHIPPED.by_type["touchpoint.recorded.v1"])
+
+
 def test_whoever_is_refused_is_not_told_that_nothing_is_there(server: Server) -> None:
     with pytest.raises(RegistryUnavailable):
         Registry(server.url, username="team", password="wrong").schema_for(7)
@@ -198,7 +237,7 @@ def test_the_confluent_wire_format_is_taken(
     channel.flush()
     with consuming(ledger, channel.bootstrap_servers, topic, registry=registry) as running:
         eventually(lambda: running.consumer.state == "waiting")
-        server.raw, server.status = None, HTTPStatus.SERVICE_UNAVAILABLE
+        server.raw, server.status = None, HTTPStatus.FORBIDDEN
         asked = len(server.asked)
         eventually(lambda: len(server.asked) > asked)
         assert ledger.received() == {}
