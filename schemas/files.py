@@ -9,6 +9,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BufferedReader, RawIOBase
 from pathlib import Path
@@ -78,9 +79,7 @@ def messages_from(
     be read, after the messages that could be.
     """
     received_at = received_at or datetime.now(UTC)
-    first, stream = _look(stream, len(_GZIP_MAGIC))
-    if first == _GZIP_MAGIC:
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+    stream = _plain(stream)
     try:
         first, stream = _look(stream, len(MAGIC))
     except (OSError, EOFError, zlib.error) as error:
@@ -92,6 +91,24 @@ def messages_from(
             yield from _lines(stream, name, received_at)
     except UnreadableFile as error:
         raise UnreadableFile(f"{name}: {error}", error.row) from error
+
+
+@contextmanager
+def unzipped(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """The bytes of a file, plain or compressed with gzip. Raises `UnreadableFile` where they are
+    damaged.
+    """
+    try:
+        yield _plain(stream)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFile(f"{name}: the compressed file is damaged: {error}") from error
+    except UnreadableFile as error:
+        raise UnreadableFile(f"{name}: {error}", error.row) from error
+
+
+def _plain(stream: BinaryIO) -> BinaryIO:
+    first, stream = _look(stream, len(_GZIP_MAGIC))
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if first == _GZIP_MAGIC else stream
 
 
 def _rows(stream: BinaryIO, name: str, received_at: datetime) -> Iterator[Message]:
@@ -158,4 +175,11 @@ def write_jsonl(stream: BinaryIO, cloudevents: Iterable[Mapping[str, Any]]) -> N
         stream.write(b"\n")
 
 
-__all__ = ["UnreadableFile", "messages_from", "messages_in", "write_container", "write_jsonl"]
+__all__ = [
+    "UnreadableFile",
+    "messages_from",
+    "messages_in",
+    "unzipped",
+    "write_container",
+    "write_jsonl",
+]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from audit.exports.cases import CONVERSATION
 from audit.exports.selection import Selection, Told, told_customers, told_events
 from audit.exports.tables import csv_rows, jsonl, parquet, workbook
+from audit.exports.xes import xes
+from domain import EVENT_TYPES, is_policy
 from ledger.datastore import Datastore
 from ledger.reading import known_position, last_position, recorded_at
+from projections.conversations.fold import EPISODE_GAP
 from schemas.codec import instant_text
+from schemas.log_mapping import LogMapping
 
 _TOLD_EVERY = 500
 
@@ -28,23 +33,24 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     fingerprints: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def take(self, told: Told) -> None:
-        """Count an event that is exported."""
-        self.events[told.event.type] += 1
-        self.fingerprints[told.event.type].add(told.ledger.fingerprint.hex())
-
 
 @dataclass
 class Export:
     """One export. `known_at` is when the event at the selection's position was recorded.
 
-    `on_progress` is called now and then with the number of events so far.
+    Of logs in XES: `case` is the notion by which events belong together (of
+    `audit.exports.cases.NOTIONS`), where they are not to be as the log was that `mapping` is for;
+    touchpoints without a case belong together up to `episode_gap` apart. `on_progress` is called
+    now and then with the number of events so far.
     """
 
     datastore: Datastore
     selection: Selection
     format: str
     known_at: datetime | None
+    case: str = CONVERSATION
+    episode_gap: timedelta = EPISODE_GAP
+    mapping: LogMapping | None = None
     on_progress: Callable[[int], None] = lambda _: None
     tally: Tally = field(default_factory=Tally)
 
@@ -57,24 +63,40 @@ class Export:
     def events(self) -> Iterator[Told]:
         """The events of the selection by position, counted."""
         for told in told_events(self.datastore, self.selection):
-            self.take(told)
+            self.take([told])
             yield told
 
     def customers(self) -> Iterator[list[Told]]:
         """All that is known of each customer: see `told_customers`. What is exported of it is for
-        the format to `take`.
+        the format to `take` or to `leave_out`; policies are left out.
         """
-        return told_customers(self.datastore, self.selection)
+        yield from told_customers(self.datastore, self.selection)
+        chosen = self.selection.types
+        policies = tuple(
+            type_
+            for type_ in EVENT_TYPES
+            if is_policy(type_) and (chosen is None or type_ in chosen)
+        )
+        if policies:
+            self.leave_out(told_events(self.datastore, replace(self.selection, types=policies)))
 
-    def take(self, told: Told) -> None:
-        """Count an event that is exported."""
-        self.tally.take(told)
-        if (so_far := self.tally.events.total()) % _TOLD_EVERY == 0:
-            self.on_progress(so_far)
+    def take(self, told: Iterable[Told]) -> None:
+        """Count events that are exported."""
+        for each in told:
+            self.tally.events[each.event.type] += 1
+            self.tally.fingerprints[each.event.type].add(each.ledger.fingerprint.hex())
+            if (so_far := self.tally.events.total()) % _TOLD_EVERY == 0:
+                self.on_progress(so_far)
+
+    def leave_out(self, told: Iterable[Told]) -> None:
+        """Count events of the selection that the format has no place for."""
+        for each in told:
+            self.tally.left_out[each.event.type] += 1
 
     def about(self) -> dict[str, Any]:
         """What the export is about, as JSON values."""
         chosen = self.selection
+        of_cases = {"case": None if self.mapping else self.case} if self.format == "xes" else {}
         return {
             "format": self.format,
             "as_of": instant_text(chosen.as_of),
@@ -87,6 +109,7 @@ class Export:
                 "from": None if chosen.from_ is None else instant_text(chosen.from_),
                 "to": None if chosen.to is None else instant_text(chosen.to),
             },
+            **of_cases,
         }
 
     def about_text(self) -> str:
@@ -106,6 +129,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "jsonl": Format(lambda export: jsonl(export.events()), "jsonl", "application/jsonl"),
     "csv": Format(lambda export: csv_rows(export.events()), "csv", "text/csv"),
+    "xes": Format(xes, "xes", "application/xml"),
     "xlsx": Format(
         lambda export: workbook(export.events(), export.about_text(), export.selection.as_of),
         "xlsx",

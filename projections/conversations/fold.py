@@ -142,17 +142,34 @@ def canonical(version: Version) -> tuple[datetime, bool, str]:
     return version.occurred_at, version.direction == "outbound", version.event_id
 
 
+def in_conversations(
+    versions: Iterable[Version], gap: timedelta = EPISODE_GAP
+) -> Iterator[tuple[Version, Version]]:
+    """One customer's touchpoints in order, each with the one that opened its conversation."""
+    current: dict[str | None, tuple[Version, datetime]] = {}
+    for version in sorted(versions, key=canonical):
+        first, last_at = current.get(version.case_id, (version, version.occurred_at))
+        if version.case_id is None and version.occurred_at - last_at > gap:
+            first = version
+        current[version.case_id] = first, version.occurred_at
+        yield version, first
+
+
+def conversation_id(first: Version) -> str:
+    """The id of the conversation that a touchpoint opened."""
+    if first.case_id is None:
+        return f"episode:{first.touchpoint_id}"
+    return f"case:{first.customer_id}:{first.case_id}"
+
+
 def _fold_epoch(versions: Iterable[Version], gap: timedelta) -> Iterator[Row]:
     """The rows of touchpoints of which none is corrected."""
-    current: dict[str | None, _Walk] = {}
-    walks: list[_Walk] = []
+    walks: dict[str, _Walk] = {}
     heard: dict[str | None, tuple[Version, _Walk]] = {}
-    for version in sorted(versions, key=canonical):
-        walk = current.get(version.case_id)
-        if walk is None or (version.case_id is None and version.occurred_at - walk.last_at > gap):
-            walk = current[version.case_id] = _Walk(version)
-            walks.append(walk)
-        walk.last_at = version.occurred_at
+    for version, first in in_conversations(versions, gap):
+        walk = walks.get(first.event_id)
+        if walk is None:
+            walk = walks[first.event_id] = _Walk(first)
         if version.direction == "inbound":
             heard[version.touchpoint_id] = version, walk
             walk.inbound(version)
@@ -162,7 +179,7 @@ def _fold_epoch(versions: Iterable[Version], gap: timedelta) -> Iterator[Row]:
             answered.outbound(version, named)
         else:
             walk.outbound(version, None)
-    for walk in walks:
+    for walk in walks.values():
         yield from walk.rows()
 
 
@@ -180,7 +197,6 @@ class _Walk:
 
     def __init__(self, first: Version) -> None:
         self.first = first
-        self.last_at = first.occurred_at
         self._first_inbound: Version | None = None
         self._asked: Version | None = None
         self._first_human: Version | None = None
@@ -260,13 +276,9 @@ class _Walk:
     def rows(self) -> Iterator[Row]:
         """The rows of this conversation."""
         first = self.first
-        conversation_id = (
-            f"episode:{first.touchpoint_id}"
-            if first.case_id is None
-            else f"case:{first.customer_id}:{first.case_id}"
-        )
+        conversation = conversation_id(first)
         yield Conversation(
-            conversation_id,
+            conversation,
             first.occurred_at,
             END,
             first.customer_id,
@@ -280,7 +292,7 @@ class _Walk:
         )
         for metric, wait in self._waits():
             if wait.visible_from < wait.visible_to:
-                yield _interval(metric, conversation_id, wait)
+                yield _interval(metric, conversation, wait)
 
     def _waits(self) -> Iterator[tuple[str, _Wait]]:
         asked, inbound = self._asked, self._first_inbound
@@ -298,14 +310,14 @@ class _Walk:
             yield FULL_RESOLUTION, wait
 
 
-def _interval(metric: str, conversation_id: str, wait: _Wait) -> Interval:
+def _interval(metric: str, conversation: str, wait: _Wait) -> Interval:
     waited, answer = wait.begun_by, wait.ended_by
     return Interval(
         metric,
         waited.event_id,
         wait.visible_from,
         wait.visible_to,
-        conversation_id,
+        conversation,
         waited.customer_id,
         waited.occurred_at,
         answer.occurred_at if answer else None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from audit.exports.cases import CONVERSATION, NOTIONS
 from audit.exports.exporting import FORMATS, begin
 from audit.exports.manifest import ManifestWrong, manifest_of, verify_export, write_export
 from audit.exports.tables import NotInstalled, TooLarge
@@ -17,6 +19,7 @@ from servicetrail import VERSION
 from servicetrail.cli import options
 from servicetrail.cli.catching_up import bars
 from servicetrail.cli.errors import Fail
+from servicetrail.cli.importing import read_mapping
 from servicetrail.cli.output import out
 from servicetrail.settings import read_settings
 from servicetrail.signals import signals_unwind
@@ -57,6 +60,23 @@ def export_command(
     to: options.To = None,
     as_of: options.AsOf = None,
     known_at: options.KnownAt = None,
+    case: Annotated[
+        str,
+        typer.Option(
+            "--case",
+            metavar="NOTION",
+            help=f"What a case is in a log in XES: one of {', '.join(NOTIONS)}.",
+        ),
+    ] = CONVERSATION,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping",
+            metavar="FILE",
+            dir_okay=False,
+            help="Write the log in XES as the one was that was imported by this mapping.",
+        ),
+    ] = None,
     verify: Annotated[
         Path | None,
         typer.Option(
@@ -90,16 +110,30 @@ def export_command(
     for path in (out_file, manifest_of(out_file)):
         if path.exists():
             raise Fail(f"{path} is there already; name a new file")
-    exported(format_, out_file, as_of or datetime.now(UTC), known_at, selected)
+    if case not in NOTIONS:
+        raise Fail(f"no notion of a case is called {case}; name one of {', '.join(NOTIONS)}")
+    if mapping is not None and format_ != "xes":
+        raise Fail("--mapping is for logs: give --format xes")
+    logs = {"case": case, "mapping": None if mapping is None else read_mapping(mapping)}
+    exported(format_, out_file, as_of or datetime.now(UTC), known_at, selected, logs)
 
 
 def exported(
-    format_: str, out_file: Path, as_of: datetime, known_at: Any, selected: dict[str, Any]
+    format_: str,
+    out_file: Path,
+    as_of: datetime,
+    known_at: Any,
+    selected: dict[str, Any],
+    logs: dict[str, Any],
 ) -> None:
     """Write the file and its manifest, and say what was written."""
     with signals_unwind(), open_system(read_settings()) as system, bars() as show:
-        export = begin(system.datastore, format_, as_of=as_of, known_at=known_at, **selected)
-        export.on_progress = lambda events: show(Done("Exporting", events, 0))
+        export = replace(
+            begin(system.datastore, format_, as_of=as_of, known_at=known_at, **selected),
+            episode_gap=timedelta(days=system.settings.episode_gap_days),
+            on_progress=lambda events: show(Done("Exporting", events, 0)),
+            **logs,
+        )
         try:
             made = write_export(export, out_file, made_at=datetime.now(UTC), version=VERSION)
         except (TooLarge, NotInstalled) as error:

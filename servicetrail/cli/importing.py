@@ -22,6 +22,7 @@ from ledger.datastore import retry_on_loss
 from ledger.kept import states
 from schemas import codec
 from schemas.files import UnreadableFile, messages_from
+from schemas.log_mapping import LogMapping, LogReading, MappingWrong
 from schemas.message import Message
 from servicetrail.cli.errors import NOT_ALL_TAKEN, USAGE, Fail
 from servicetrail.cli.output import err, out, printable
@@ -29,6 +30,7 @@ from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system
 
 STANDARD_INPUT = "-"
+EVENTS, XES = "events", "xes"
 TAKEN = frozenset({"appended", "duplicate"})
 
 
@@ -43,8 +45,8 @@ def import_command(
         typer.Argument(
             metavar="FILE...",
             help=(
-                "JSON Lines of structured CloudEvents or Avro container files, plain or .gz; - "
-                "reads standard input."
+                "JSON Lines of structured CloudEvents or Avro container files, or logs in XES; "
+                "plain or .gz; - reads standard input."
             ),
         ),
     ],
@@ -59,6 +61,19 @@ def import_command(
             ),
         ),
     ] = None,
+    format_: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="events, or xes for logs, with --mapping."),
+    ] = EVENTS,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping",
+            metavar="FILE",
+            dir_okay=False,
+            help="How the cases and events of a log become events of ours (docs/exports.md).",
+        ),
+    ] = None,
 ) -> None:
     """Append the events of files.
 
@@ -66,16 +81,22 @@ def import_command(
     all events were taken, 1 when some were rejected, in conflict, or are still parked, 2 when a
     file cannot be read.
     """
+    if format_ not in (EVENTS, XES) or (format_ == XES) != (mapping is not None):
+        raise Fail(f"--format is {EVENTS}, or {XES} together with --mapping FILE")
+    log = None if mapping is None else LogReading(read_mapping(mapping))
     check_readable(files)
     settings = read_settings()
     with ExitStack() as stack:
         rejects_file = stack.enter_context(open_rejects(rejects)) if rejects else None
         stop = stack.enter_context(stopping_on_signals())
         system = stack.enter_context(open_system(settings))
-        run = Import(system, settings.import_batch_events, rejects_file)
+        messages = messages_from if log is None else log.messages
+        run = Import(system, settings.import_batch_events, rejects_file, messages)
         with progress() as reading:
             run.take_files(files, reading, stop)
         run.finish()
+    for what, count in sorted(log.not_taken.items()) if log else ():
+        out.print(f"not taken: {what}, which the mapping does not name  {count:,}")
     raise typer.Exit(run.exit_status(stop))
 
 
@@ -92,7 +113,14 @@ class Stop:
 class Import:
     """One run of the command: what became of the events so far."""
 
-    def __init__(self, system: System, batch_events: int, rejects: TextIO | None) -> None:
+    def __init__(
+        self,
+        system: System,
+        batch_events: int,
+        rejects: TextIO | None,
+        messages: Callable[[BinaryIO, str], Iterable[Message]],
+    ) -> None:
+        self._messages = messages
         self._system = system
         self._take = retry_on_loss(system.intake.take)
         self._batch_events = batch_events
@@ -113,7 +141,7 @@ class Import:
                 return
             try:
                 with reading.opened(name, before_waiting=self._take_gathered) as stream:
-                    for message in messages_from(stream, label_of(name)):
+                    for message in self._messages(stream, label_of(name)):
                         self._gathered.append(message)
                         if len(self._gathered) == self._batch_events:
                             self._take_gathered()
@@ -224,6 +252,16 @@ def check_readable(files: Iterable[str]) -> None:
                     pass
             except OSError as error:
                 raise Fail(f"{name}: {error.strerror}; nothing was imported") from None
+
+
+def read_mapping(path: Path) -> LogMapping:
+    """The mapping of a file; raises Fail when it cannot be used."""
+    try:
+        return LogMapping.of_text(path.read_bytes())
+    except OSError as error:
+        raise Fail(f"{path}: {error.strerror}; --mapping names a file of JSON") from None
+    except MappingWrong as error:
+        raise Fail(f"{path}: {error}; docs/exports.md says how a mapping is written") from None
 
 
 def open_rejects(path: Path) -> TextIO:

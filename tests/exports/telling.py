@@ -1,13 +1,16 @@
 """Histories for exports, and exports of what a ledger holds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from audit.exports.cases import CONVERSATION
 from audit.exports.exporting import begin
 from audit.exports.manifest import write_export
 from ledger.datastore import Datastore
+from schemas.log_mapping import LogMapping
 from tests.projections.history import at, happened, inbound, outbound
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -75,8 +78,17 @@ HISTORY = [
 
 
 def exported(
-    datastore: Datastore, format_: str, path: Path, /, *, as_of: datetime = AS_OF, **selected: Any
+    datastore: Datastore,
+    format_: str,
+    path: Path,
+    /,
+    *,
+    as_of: datetime = AS_OF,
+    case: str = CONVERSATION,
+    mapping: LogMapping | None = None,
+    **selected: Any,
 ) -> dict[str, Any]:
     """Export to a new file; the manifest."""
     export = begin(datastore, format_, as_of=as_of, **selected)
+    export = replace(export, case=case, mapping=mapping)
     return write_export(export, path, made_at=AS_OF, version="test")

@@ -1,0 +1,1 @@
+"""How the log of a Dutch municipality becomes events: a mapping for `servicetrail import`."""
