@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -115,6 +115,14 @@ class AsOf(BaseModel):
         description="Ask the read models that were built under this name, as of what was known then"
         " (servicetrail replay --into)",
     )
+
+    def asked_now(self) -> Self:
+        """The same, as of now where nothing else was given."""
+        if "as_of" in self.model_fields_set:
+            return self
+        again = self.model_copy(update={"as_of": now()})
+        again.model_fields_set.discard("as_of")
+        return again
 
 
 class Window(AsOf):

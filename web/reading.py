@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, Signature
 from typing import Annotated, Any
@@ -23,25 +24,24 @@ from schemas.codec import instant_text
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
 from web.responses import in_either_form, response
+from web.sharing import Kept, Together, Written
 from web.validators import has_already, tag_of
-
-Read = Callable[..., AbstractContextManager[PgCursor]]
-"""`questions.asking.reading` of certain read models."""
 
 
 def router(reads: Datastore, models: Models) -> APIRouter:
     """The routes that answer from the read models in `reads`, which are built as `models` are."""
     routes = APIRouter(tags=["read models"])
+    answers = Reading(partial(reading, reads, models))
     for question in QUESTIONS:
-        _add(routes, partial(reading, reads, models), question)
+        _add(routes, answers, question)
     return routes
 
 
-def _add(routes: APIRouter, read: Read, question: Question[Any]) -> None:
+def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
     """A route with its answer documented; what it returns is a response already."""
 
     def get(request: Request, wanted: str, asked: AsOf, **subject: str) -> Response:
-        return _answered(request, wanted, read, question, asked, *subject.values())
+        return answers.answered(request, wanted, question, asked, *subject.values())
 
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),
@@ -73,31 +73,62 @@ def _add(routes: APIRouter, read: Read, question: Question[Any]) -> None:
     )
 
 
-def _answered(
-    request: Request,
-    wanted: str,
-    read: Read,
-    question: Question[Any],
-    asked: AsOf,
-    *subject: str,
-) -> Response:
-    """The answer as the media type `wanted`, or that it is the one which the client has."""
-    try:
-        with read(question, asked, *subject) as cursor:
+@dataclass(frozen=True)
+class Reading:
+    """Answers questions from certain read models.
+
+    What is asked about no single thing, many ask alike, and it takes long: dashboards. Such an
+    answer is made once for all who ask at the same time, and given again as long as its ETag holds.
+    """
+
+    read: Callable[..., AbstractContextManager[PgCursor]]
+    """`questions.asking.reading` of these read models."""
+    together: Together[Written] = field(default_factory=Together)
+    kept: Kept = field(default_factory=Kept)
+
+    def answered(
+        self, request: Request, wanted: str, question: Question[Any], asked: AsOf, *subject: str
+    ) -> Response:
+        """The answer as the media type `wanted`, or that it is the one which the client has."""
+        alike = question.subject is None and asked.known_at is None
+        try:
+            with self.read(question, asked, *subject) as cursor:
+                tag = tag_of(cursor, request, asked, wanted)
+                if has_already(request, tag):
+                    return Response(status_code=304, headers=_headers(tag))
+                told = None if alike else question.ask(cursor, *subject, asked)
+            if told is None:
+                kept = self.kept.get(tag)
+                key = wanted, str(request.url)
+                make = partial(self._made, request, wanted, question, asked)
+                return (kept or self.together.made(key, make)).response()
+        except WrongParameter as error:
+            raise bad_parameter(error.parameter, str(error)) from None
+        if question.thing is not None and not told.rows:
+            raise Problem(
+                404,
+                f"no-such-{question.thing}",
+                f"There is no such {question.thing}",
+                f"there is no {question.thing} of this id as of {instant_text(told.as_of)}, as far "
+                f"as the events up to position {told.position} say",
+                position=told.position,
+            )
+        return response(wanted, linked(question, asked, told), question.row, _headers(tag))
+
+    def _made(self, request: Request, wanted: str, question: Question[Any], asked: AsOf) -> Written:
+        """The answer to a question about no single thing, kept for whoever asks it next."""
+        asked = asked.asked_now()
+        with self.read(question, asked) as cursor:
             tag = tag_of(cursor, request, asked, wanted)
-            headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
-            if has_already(request, tag):
-                return Response(status_code=304, headers=headers)
-            told = question.ask(cursor, *subject, asked)
-    except WrongParameter as error:
-        raise bad_parameter(error.parameter, str(error)) from None
-    if question.thing is not None and not told.rows:
-        raise Problem(
-            404,
-            f"no-such-{question.thing}",
-            f"There is no such {question.thing}",
-            f"there is no {question.thing} of this id as of {instant_text(told.as_of)}, as far as "
-            f"the events up to position {told.position} say",
-            position=told.position,
-        )
-    return response(wanted, linked(question, asked, told), question.row, headers)
+            kept = self.kept.get(tag)
+            if kept is not None:
+                return kept
+            told = linked(question, asked, question.ask(cursor, asked))
+        answer = response(wanted, told, question.row, _headers(tag))
+        written = Written(bytes(answer.body), dict(answer.headers))
+        self.kept.keep(tag, written)
+        return written
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}

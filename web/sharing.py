@@ -1,0 +1,98 @@
+"""Answers made once for all who ask the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Generic, NamedTuple, TypeVar
+
+from cachetools import LRUCache
+from fastapi.responses import Response
+
+Made = TypeVar("Made")
+
+MOST_BYTES = 32 * 1024 * 1024
+
+
+@dataclass
+class _Work(Generic[Made]):
+    """An answer that is being made, or will be once the one before it is there."""
+
+    made: Future[Made] = field(default_factory=Future)
+    begun: bool = False
+
+
+class Together(Generic[Made]):
+    """Lets those who ask the same thing at the same time share the work.
+
+    While an answer is being made, all who come to ask for the same wait for the next one, which is
+    begun once that is there. So nobody gets an answer that was begun before they asked, and no more
+    than one thread is at work on the same.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last: dict[Hashable, _Work[Made]] = {}
+
+    def made(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` gives, called here or by another thread for the same key, but not before
+        this. Raises what it raised.
+        """
+        with self._lock:
+            last = self._last.get(key)
+            if last is not None and not last.begun:
+                work = last
+            else:
+                work = self._last[key] = _Work()
+        if work is not last:
+            if last is not None:
+                wait([last.made])
+            self._do(key, work, make)
+        return work.made.result()
+
+    def _do(self, key: Hashable, work: _Work[Made], make: Callable[[], Made]) -> None:
+        with self._lock:
+            work.begun = True
+        try:
+            work.made.set_result(make())
+        except BaseException as error:  # whatever it is, nobody waits for ever
+            work.made.set_exception(error)
+        with self._lock:
+            if self._last[key] is work:
+                del self._last[key]
+
+
+class Written(NamedTuple):
+    """An answer as it goes out, any number of times."""
+
+    body: bytes
+    headers: dict[str, str]
+
+    def response(self) -> Response:
+        """One response with it."""
+        return Response(self.body, headers=self.headers)
+
+
+class Kept:
+    """The answers last asked for, by ETag, for any number of threads."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._lock = Lock()
+        self._answers: LRUCache[str, Written] = LRUCache(
+            most_bytes, getsizeof=lambda answer: len(answer.body)
+        )
+
+    def get(self, tag: str) -> Written | None:
+        """The answer with this tag, if it is still kept."""
+        with self._lock:
+            return self._answers.get(tag)
+
+    def keep(self, tag: str, answer: Written) -> None:
+        """Keep it, in place of those that nobody asked for the longest; one that is too long for
+        all of the room is not kept.
+        """
+        with self._lock, suppress(ValueError):
+            self._answers[tag] = answer
