@@ -1,12 +1,13 @@
 """The loop: join the group, poll, take what was polled through the intake, report to Kafka."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from threading import Event, Thread
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -22,6 +23,7 @@ from kafka.errors import (
 )
 from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 
+from consumers.batches import Batch, cut
 from consumers.consuming import Consuming
 from consumers.partitions import Partitions
 from consumers.records import Record
@@ -32,6 +34,7 @@ from ledger.keys import Keyring
 from ledger.positions import PositionTaken
 
 _log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
 
 _POLL_MS = 250
 _SLOW_SECONDS = 1.0
@@ -63,18 +66,6 @@ class ConsumerFailed(Exception):
     """Kafka refuses this consumer, and trying again would not help; the text says why."""
 
 
-class _Polled(NamedTuple):
-    """Records, and under which claims on their partitions they were polled, by name and number: not
-    to be taken under another one, which begins to read where it finds the position.
-    """
-
-    records: Mapping[TopicPartition, Sequence[Record]]
-    claims: Mapping[TopicPartition, tuple[str, int]]
-
-
-_NOTHING = _Polled({}, {})
-
-
 class Consumer:
     """Takes what is published to topics into the ledger, each record once.
 
@@ -104,7 +95,7 @@ class Consumer:
         self._stopping = Event()
         self._taker = Taker(intake, datastore, keyring, self._stopping)
         self._state = State.JOINING
-        self._ahead = _NOTHING
+        self._ahead: Sequence[Batch] = ()
         self._failure: KafkaError | None = None
         self._reported: dict[TopicPartition, OffsetAndMetadata] = {}
         self._reported_at = 0.0
@@ -158,7 +149,7 @@ class Consumer:
             # Whoever joins before it has heard of the topics shares out none of their partitions.
             kafka.topics()
             self._reported.clear()
-            self._ahead, self._failure = _NOTHING, None
+            self._ahead, self._failure = (), None
             while not self._stopping.is_set():
                 self._step(kafka, partitions)
             with suppress(KafkaError):
@@ -168,35 +159,39 @@ class Consumer:
             kafka.close(autocommit=False, timeout_ms=_CLOSE_MS)
 
     def _step(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
-        polled, self._ahead = self._ahead, _NOTHING
-        if not polled.records:
-            polled = self._poll(kafka, partitions, _POLL_MS)
+        batches, self._ahead = self._ahead, ()
+        if not batches:
+            batches = self._poll(kafka, partitions, _POLL_MS)
         self._settle(partitions)
-        for records in self._batches(polled, partitions):
+        for batch in batches:
             ending = self._stopping.is_set() or self._failure is not None
-            if ending or not self._take(records, kafka, partitions):
-                partitions.rewind({*polled.records, *self._ahead.records})
-                self._ahead = _NOTHING
+            if ending or not self._take(batch.held(partitions.claims), kafka, partitions):
+                partitions.rewind(
+                    {tp for polled in (*batches, *self._ahead) for tp in polled.claims}
+                )
+                self._ahead = ()
                 break
         if self._failure is not None:
             raise self._failure
         self._report(kafka, partitions)
 
-    def _poll(self, kafka: KafkaConsumer, partitions: Partitions, milliseconds: int) -> _Polled:
+    def _poll(
+        self, kafka: KafkaConsumer, partitions: Partitions, milliseconds: int
+    ) -> Sequence[Batch]:
         claims = {tp: (held.name, held.number) for tp, held in partitions.claims.items()}
+        records: Mapping[TopicPartition, Sequence[Record]] = {}
         try:
             records = kafka.poll(milliseconds)
         except OffsetOutOfRangeError as error:
             _log.warning("the brokers refuse a position", exc_info=error)
             partitions.refused(*error.args)
-            records = {}
         except LogTruncationError as error:
             _log.warning("a log was cut off", exc_info=error)
             found = error.divergent_offsets
             partitions.refused(found, {tp: cut.offset for tp, cut in found.items() if cut})
-            records = {}
         _finish_join(kafka)
-        return _Polled(records, claims)
+        most = self._consuming
+        return list(cut(records, claims, events=most.batch_events, size=most.batch_bytes))
 
     def _settle(self, partitions: Partitions) -> None:
         if time.monotonic() < self._settle_at:
@@ -215,30 +210,16 @@ class Consumer:
         self._taker.waiting = partitions.unsettled > 0 and not partitions.claims
         self._state = State.READING if partitions.claims else State.JOINING
 
-    def _batches(self, polled: _Polled, partitions: Partitions) -> Iterator[list[Record]]:
-        batch: list[Record] = []
-        size = 0
-        for partition, records in polled.records.items():
-            held = partitions.claims.get(partition)
-            if held is None or (held.name, held.number) != polled.claims.get(partition):
-                continue  # given away since, or claimed and about to be read anew
-            for record in records:
-                length = len(record.value or b"")
-                full = len(batch) == self._consuming.batch_events
-                if batch and (full or size + length > self._consuming.batch_bytes):
-                    yield batch
-                    batch, size = [], 0
-                batch.append(record)
-                size += length
-        if batch:
-            yield batch
-
-    def _take(
-        self, records: Sequence[Record], kafka: KafkaConsumer, partitions: Partitions
-    ) -> bool:
+    def _take(self, batch: Batch, kafka: KafkaConsumer, partitions: Partitions) -> bool:
         """Whether the batch was taken. Raises `PositionTaken` when it is time to join anew."""
-        ours = {TopicPartition(record.topic, record.partition) for record in records}
-        taken = self._move(ours, lambda held: self._taker.take(records, held), kafka, partitions)
+        if not batch.records:  # given away since, or claimed and about to be read anew
+            return True
+        taken = self._move(
+            batch.claims.keys(),
+            lambda held: self._taker.take(batch.records, held, batch.read),
+            kafka,
+            partitions,
+        )
         if taken is not None and self._on_taken is not None:
             self._on_taken(taken)
         return taken is not None
@@ -269,12 +250,16 @@ class Consumer:
     def _while_polling(
         self, taking: "Future[Taken]", kafka: KafkaConsumer, partitions: Partitions
     ) -> Taken:
-        """The result. While the database works, the next records are polled. While it takes long,
-        the partitions are paused and polling goes on, because the group puts out whoever does not.
+        """The result. While the database works, the next records are polled and read. While it
+        takes long, the partitions are paused and polling goes on, because the group puts out
+        whoever does not.
         """
         try:
-            if not self._ahead.records:
-                self._ahead = self._poll(kafka, partitions, 0)
+            if not self._ahead:
+                self._ahead = [
+                    batch._replace(read=_in_thread(partial(self._taker.read, batch.records)))
+                    for batch in self._poll(kafka, partitions, 0)
+                ]
             if not wait([taking], _SLOW_SECONDS).done:
                 partitions.hold()
                 self._until(taking, lambda: self._hold(kafka, partitions))
@@ -296,7 +281,7 @@ class Consumer:
                     raise Abandoned
 
     def _hold(self, kafka: KafkaConsumer, partitions: Partitions) -> None:
-        if self._poll(kafka, partitions, _POLL_MS).records:
+        if self._poll(kafka, partitions, _POLL_MS):
             raise KafkaError("records came from partitions that are paused")
         partitions.heed()
         if self._is_time() and not self._is_away(kafka):
@@ -308,7 +293,7 @@ class Consumer:
             return
         partitions.heed_new_logs()
         passed: dict[TopicPartition, Reached] = {}
-        if not self._ahead.records:
+        if not self._ahead:
             for partition, held in partitions.claims.items():
                 reached = partitions.reached(partition)
                 if reached is not None and reached.offset > held.position:
@@ -367,15 +352,15 @@ def _finish_join(kafka: KafkaConsumer) -> None:
         coordinator.request_rejoin()
 
 
-def _in_thread(take: Callable[[], Taken]) -> "Future[Taken]":
+def _in_thread(work: "Callable[[], Result]") -> "Future[Result]":
     """Its result, some time. The thread does not keep the process from ending."""
-    future: Future[Taken] = Future()
+    future: Future[Result] = Future()
 
-    def work() -> None:
+    def run() -> None:
         try:
-            future.set_result(take())
+            future.set_result(work())
         except BaseException as error:
             future.set_exception(error)
 
-    Thread(target=work, name="taking", daemon=True).start()
+    Thread(target=run, name="taking", daemon=True).start()
     return future

@@ -53,11 +53,16 @@ def message_of(record: Record, *, received_at: datetime) -> Message:
     for name, value in record.headers:
         if value is None:
             continue
+        try:  # here and not in a function of its own: this is done nine times for each event
+            text = value.decode()
+        except UnicodeDecodeError:
+            # Half surrogate pairs stand for what is no UTF-8; no identifier or text may have them.
+            text = value.decode(errors="surrogateescape")
         attribute = _attribute_in(name)
         if attribute is not None:
-            attributes[attribute] = _text(value)
+            attributes[attribute] = text
         elif name.lower() == _CONTENT_TYPE:
-            content_type = _text(value)
+            content_type = text
     if not attributes and not content_type.startswith("application/cloudevents"):
         # Such a header tells of the value only: the value must tell for itself what event it is.
         content_type = ""
@@ -104,14 +109,6 @@ class _Carried(Mapping[str, Any]):
 def _attribute_in(header: str) -> str | None:
     """The attribute that a header of this name has, if it has one."""
     return header[len(_PREFIX) :] if header.startswith(_PREFIX) else None
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        # Half surrogate pairs stand for what is no UTF-8; no identifier and no text may have them.
-        return value.decode(errors="surrogateescape")
 
 
 def _instant(timestamp: int, received_at: datetime) -> datetime:

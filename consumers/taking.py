@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from threading import Event
 from typing import NamedTuple, TypeVar
@@ -15,7 +16,7 @@ from eventsourcing.persistence import (
 from kafka.structs import TopicPartition
 
 from consumers.records import Record, message_of
-from ledger.candidates import Receipt
+from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
@@ -74,14 +75,31 @@ class Taker:
         self._stopping = stopping
         self.waiting = False
 
-    def take(self, records: Sequence[Record], claims: Claims) -> Taken:
-        """Take the records; `claims` are those of their partitions.
+    def read(self, records: Sequence[Record]) -> Sequence[Candidate]:
+        """The records as far as they can be read, for `take`: nothing is decided, nothing written.
+
+        Raises `schemas.avro_data.RegistryUnavailable`, and whatever the program fails with.
+        """
+        now = datetime.now(UTC)
+        return [self._intake.read(message_of(each, received_at=now), now) for each in records]
+
+    def take(
+        self,
+        records: Sequence[Record],
+        claims: Claims,
+        reading: "Future[Sequence[Candidate]] | None" = None,
+    ) -> Taken:
+        """Take the records; `claims` are those of their partitions. With `reading` they are being
+        read elsewhere by `read`; if that fails, they are read here.
 
         Raises `PositionTaken` when one of the partitions has become another consumer's, and
         `Abandoned`. Nothing is taken then (of a batch that had to be divided, its second part).
         """
-        received_at = datetime.now(UTC)
-        messages = [message_of(record, received_at=received_at) for record in records]
+        if reading is not None and reading.exception() is None:
+            candidates = reading.result()
+            return self._take(records, [each.message for each in candidates], claims, candidates)
+        now = datetime.now(UTC)
+        messages = [message_of(record, received_at=now) for record in records]
         return self._take(records, messages, claims)
 
     def pass_over(self, ends: Mapping[TopicPartition, Reached], claims: Claims) -> Taken:
@@ -98,7 +116,11 @@ class Taker:
         return Taken([], [], _moved(claims, advances))
 
     def _take(
-        self, records: Sequence[Record], messages: Sequence[Message], claims: Claims
+        self,
+        records: Sequence[Record],
+        messages: Sequence[Message],
+        claims: Claims,
+        candidates: Sequence[Candidate] | None = None,
     ) -> Taken:
         # The last of each partition.
         last = {TopicPartition(record.topic, record.partition): record for record in records}
@@ -109,7 +131,9 @@ class Taker:
         }
         tracking = list(advances.values())
         try:
-            receipts = self._patiently(lambda: self._intake.take(messages, tracking=tracking))
+            receipts = self._patiently(
+                lambda: self._intake.take(messages, tracking=tracking, candidates=candidates)
+            )
         except (PositionTaken, Abandoned):
             raise
         except Exception as error:

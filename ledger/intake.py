@@ -80,11 +80,16 @@ class Intake:
             )
 
     def take(
-        self, messages: Sequence[Message], *, tracking: Sequence[Tracking] = ()
+        self,
+        messages: Sequence[Message],
+        *,
+        tracking: Sequence[Tracking] = (),
+        candidates: Sequence[Candidate] | None = None,
     ) -> list[Receipt]:
         """Take a batch and say what became of each message, in the order given.
 
-        `tracking` are the deliverer's own positions, moved in the same transaction. Raises
+        `tracking` are the deliverer's own positions, moved in the same transaction. `candidates`
+        are the messages as `read` gave them, if that was done ahead. Raises
         `eventsourcing.persistence.IntegrityError` if one of them was passed already, and its
         `ledger.positions.PositionTaken` if one was claimed by somebody else; nothing of the batch
         is taken then. Raises the library's `OperationalError` when the database cannot be reached:
@@ -92,7 +97,8 @@ class Intake:
         passes through, with nothing taken.
         """
         now = datetime.now(UTC)
-        candidates = [Candidate(message, now, self._read) for message in messages]
+        if candidates is None:
+            candidates = [self.read(message, now) for message in messages]
         return self._take(candidates, now, tracking)
 
     def record(self, messages: Sequence[Message]) -> list[Receipt]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """One input; every way in (file, HTTP, Kafka) makes these.
 

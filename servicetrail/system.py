@@ -12,7 +12,7 @@ from functools import partial
 from eventsourcing.persistence import Tracking
 
 from consumers.registry import Registry
-from ledger.candidates import Receipt
+from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
@@ -38,11 +38,15 @@ class TimedIntake(Intake):
     on_batch: Callable[[str, float], None] | None = None
 
     def take(
-        self, messages: Sequence[Message], *, tracking: Sequence[Tracking] = ()
+        self,
+        messages: Sequence[Message],
+        *,
+        tracking: Sequence[Tracking] = (),
+        candidates: Sequence[Candidate] | None = None,
     ) -> list[Receipt]:
         """Take a batch, as `Intake.take` says."""
         began = time.monotonic()
-        receipts = super().take(messages, tracking=tracking)
+        receipts = super().take(messages, tracking=tracking, candidates=candidates)
         if self.on_batch is not None:
             self.on_batch("kafka" if tracking else "http", time.monotonic() - began)
         return receipts
