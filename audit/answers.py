@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,11 +12,13 @@ from audit import proofs
 from ledger.datastore import PgCursor
 
 
-class _Told(BaseModel):
+class Told(BaseModel):
+    """What is told, with exactly these members."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class CheckpointTold(_Told):
+class CheckpointTold(Told):
     """A checkpoint."""
 
     number: int
@@ -25,7 +28,7 @@ class CheckpointTold(_Told):
     note: str = Field(description="The signed note, with the cosignatures that are known")
 
 
-class InclusionProof(_Told):
+class InclusionProof(Told):
     """That an event is in a checkpoint (RFC 9162, 2.1.3). Hashes are in base64."""
 
     position: int
@@ -37,7 +40,7 @@ class InclusionProof(_Told):
     checkpoint: str = Field(description="The signed note")
 
 
-class ConsistencyProof(_Told):
+class ConsistencyProof(Told):
     """That one tree is the beginning of another (RFC 9162, 2.1.4). Hashes are in base64."""
 
     first_size: int
@@ -47,7 +50,7 @@ class ConsistencyProof(_Told):
     hashes: list[str]
 
 
-class KeyTold(_Told):
+class KeyTold(Told):
     """A public key of the ledger, as `NAME+ID+BASE64`."""
 
     key: str
@@ -82,7 +85,7 @@ def inclusion_told(cursor: PgCursor, position: int) -> InclusionProof:
         leaf_hash=_text(proofs.leaf_at(cursor, position)),
         tree_size=size,
         root=_text(sealed.checkpoint.root),
-        hashes=[_text(each) for each in proofs.inclusion(cursor, position, size)],
+        hashes=texts(proofs.inclusion(cursor, position, size)),
         checkpoint=str(sealed.note),
     )
 
@@ -98,13 +101,18 @@ def consistency_told(cursor: PgCursor, first: int, second: int) -> ConsistencyPr
         first_root=_text(old.checkpoint.root),
         second_size=second,
         second_root=_text(new.checkpoint.root),
-        hashes=[_text(each) for each in proofs.consistency(cursor, first, second)],
+        hashes=texts(proofs.consistency(cursor, first, second)),
     )
 
 
 def keys_told(cursor: PgCursor) -> list[KeyTold]:
     """The keys that signed, the oldest first."""
     return [KeyTold(**each._asdict()) for each in proofs.signers(cursor)]
+
+
+def texts(hashes: Iterable[bytes]) -> list[str]:
+    """Hashes in base64."""
+    return [_text(each) for each in hashes]
 
 
 def _text(value: bytes) -> str:

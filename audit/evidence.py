@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from audit import proofs
+from audit.answers import texts
 from audit.merkle import proof_of_many
 from audit.report import report
-from audit.standalone.bundle import FORMAT
+from audit.standalone.bundle import EVENTS_FILE, FORMAT
 from audit.tiles import EVENTS, REGISTER, stored_nodes
 from ledger.datastore import Datastore, PgCursor
 from ledger.sql import named_queries
@@ -25,7 +26,7 @@ from schemas.codec import instant_text
 KINDS = ("customer", "complaint", "promise")
 _QUERIES = named_queries(Path(__file__).with_name("evidence.sql"))
 _SQL = {name: query.replace("{columns}", _QUERIES["columns"]) for name, query in _QUERIES.items()}
-_STAND_ALONE = ("ed25519", "proofs", "bundle", "command")
+_STAND_ALONE = ("ed25519", "proofs", "events", "bundle", "certificate", "command")
 _COLUMNS = (
     "position", "originator_version", "occurred_at", "recorded_at", "event_id", "shard",
     "time_assumed", "originator_id", "type", "source", "id", "fingerprint", "facts", "customer_id",
@@ -65,7 +66,7 @@ def write_evidence(datastore: Datastore, about: About, stream: IO[bytes]) -> Mad
         keys = proofs.signers(cursor)
     made_at = datetime.now(UTC)
     files = {
-        "events.jsonl": b"".join(_line(row) for row in rows),
+        EVENTS_FILE: b"".join(_line(row) for row in rows),
         "checkpoint.txt": str(sealed.note).encode(),
         "keys.txt": "".join(f"{each.key}\n" for each in keys).encode(),
         "proof.json": _json(proof),
@@ -129,7 +130,7 @@ def _proof(
     indexes = [number - 1 for number, _, _ in entries]
     register = proof_of_many(indexes, checkpoint.register_size, stored_nodes(cursor, REGISTER))
     proof: dict[str, Any] = {
-        "inclusion": _texts(
+        "inclusion": texts(
             proof_of_many([row["position"] - 1 for row in rows], checkpoint.size, node)
         ),
         "schemas": [
@@ -141,14 +142,14 @@ def _proof(
             }
             for number, at, fingerprint in entries
         ],
-        "register": _texts(register),
+        "register": texts(register),
         "earlier": _earlier(cursor, sealed, rows),
     }
     if about.kind == "customer":
         place = proofs.place_of(cursor, f"customer:{about.id}")
         other = None if rows or place.found is None else place.found
         proof["customer"] = {
-            "beside": _texts(place.beside),
+            "beside": texts(place.beside),
             "found": other
             and {
                 "key": _text(other.key),
@@ -171,7 +172,7 @@ def _earlier(
     return [
         {
             "note": str(each.note),
-            "consistency": _texts(
+            "consistency": texts(
                 proofs.consistency(cursor, each.checkpoint.size, sealed.checkpoint.size)
             ),
         }
@@ -179,23 +180,31 @@ def _earlier(
     ]
 
 
-def _line(row: Mapping[str, Any]) -> bytes:
-    values = {
+def event_at(cursor: PgCursor, position: int) -> dict[str, Any]:
+    """The row of an event, column by column. Raises ValueError where there is none."""
+    cursor.execute(_SQL["at_position"], {"position": position})
+    [row] = cursor.fetchall()
+    return dict(zip(_COLUMNS, row, strict=True))
+
+
+def event_told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of an event in values that JSON has."""
+    return {
         **row,
         "occurred_at": instant_text(row["occurred_at"]),
         "recorded_at": instant_text(row["recorded_at"]),
         "facts": _text(row["facts"]),
         "personal": None if row["personal"] is None else _text(row["personal"]),
     }
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    told = event_told(row)
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-def _texts(hashes: list[bytes]) -> list[str]:
-    return [_text(each) for each in hashes]
 
 
 def _text(value: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from audit.customers import Place, key_of, load_buckets, load_crown
 from audit.merkle import consistency_proof, inclusion_proof
 from audit.notes import Checkpoint, Note, NoteWrong, PublicKey
-from audit.tiles import EVENTS, stored_nodes
+from audit.tiles import EVENTS, REGISTER, stored_nodes
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 
@@ -41,9 +42,33 @@ class SignedSince(NamedTuple):
     to_checkpoint: int | None
 
 
+class Reached(NamedTuple):
+    """How far the ledger is sealed: up to which position, and when; 0 and None at first."""
+
+    position: int = 0
+    sealed_at: datetime | None = None
+
+
+class DestroyedKey(NamedTuple):
+    """The entry of the register about a data key that was destroyed, and what it was made of."""
+
+    number: int
+    at: datetime
+    master_key: str
+    created_at: datetime
+    destroyed_at: datetime
+
+
 def newest(cursor: PgCursor) -> Sealed:
     """The newest checkpoint. Raises NothingSealed."""
     return _one(cursor, "newest", "nothing is sealed yet: run servicetrail seal, or up")
+
+
+def reached(cursor: PgCursor) -> Reached:
+    """How far the ledger is sealed."""
+    cursor.execute(_SQL["reached"])
+    row = cursor.fetchone()
+    return Reached() if row is None else Reached(row[0], row[1].astimezone(UTC))
 
 
 def numbered(cursor: PgCursor, number: int) -> Sealed:
@@ -109,6 +134,25 @@ def registered_schemas(cursor: PgCursor, fingerprints: Sequence[str]) -> list[tu
     """The entries about schemas in the register: number, when, fingerprint in hexadecimal."""
     cursor.execute(_SQL["schemas"], {"subjects": list(fingerprints)})
     return sorted(cursor.fetchall())
+
+
+def destroyed_key(cursor: PgCursor, subject: str) -> DestroyedKey:
+    """That a subject's data key was destroyed. Raises LookupError if it was not."""
+    cursor.execute(_SQL["destroyed_key"], {"subject": subject})
+    row = cursor.fetchone()
+    if row is None:
+        raise LookupError(f"the register of keys says of no destroyed data key of {subject}")
+    number, at, master_key, created_at, destroyed_at = row
+    instants = (each.astimezone(UTC) for each in (created_at, destroyed_at))
+    return DestroyedKey(number, at.astimezone(UTC), master_key, *instants)
+
+
+def in_register(cursor: PgCursor, number: int, size: int) -> list[bytes]:
+    """The path from an entry of the register to the root over its first `size` entries.
+
+    Raises ValueError for an entry that is not among them.
+    """
+    return inclusion_proof(number - 1, size, stored_nodes(cursor, REGISTER))
 
 
 def cosign(cursor: PgCursor, text: str, witnesses: Sequence[PublicKey]) -> dict[str, bool]:

@@ -1,6 +1,9 @@
 -- name: newest
 SELECT number, note FROM seal.checkpoints ORDER BY number DESC LIMIT 1
 
+-- name: reached
+SELECT size, sealed_at FROM seal.checkpoints ORDER BY number DESC LIMIT 1
+
 -- name: by_number
 SELECT number, note FROM seal.checkpoints WHERE number = %(number)s
 
@@ -32,3 +35,10 @@ SELECT key, first_checkpoint FROM seal.signers ORDER BY first_checkpoint, key
 SELECT DISTINCT ON (subject) number, at, subject FROM seal.register
 WHERE what = 'schema_defined' AND subject = ANY (%(subjects)s)
 ORDER BY subject, number
+
+-- name: destroyed_key
+SELECT r.number, r.at, k.master_key, k.created_at, k.destroyed_at
+FROM seal.register AS r JOIN ledger.keys AS k ON k.subject = r.subject
+WHERE r.what = 'key_destroyed' AND r.subject = %(subject)s
+ORDER BY r.number DESC
+LIMIT 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ MOST_EVENTS = 20_000
 """How many events one checkpoint brings at most: what a seal holds in memory is bounded by it."""
 
 INTERVAL_SECONDS = 0.5
-_SECONDS_BETWEEN_ATTEMPTS = 0.5
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
 _SECONDS_BETWEEN_LOOKS = 5.0
 _COPY_HEADER_BYTES, _COPY_TRAILER_BYTES = 19, 2
 # Number of columns, then each hash behind its length.
@@ -94,6 +95,8 @@ class Sealer:
         self._stopping = threading.Event()
         self._wakeups: Wakeups | None = None
         self._compared: dict[int, Note] = {}
+        self._lost_since: float | None = None
+        self._pause_seconds = _FIRST_PAUSE_SECONDS
 
     def check(self) -> None:
         """Raise SealRefused if the ledger is not the one that these keys sealed, or if a checkpoint
@@ -130,7 +133,7 @@ class Sealer:
     def run(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
         """Seal what comes, at most once in `interval_seconds` unless more waits, until `stop`.
 
-        A lost connection is waited out. Raises SealRefused.
+        A lost connection is waited out, with growing pauses. Raises SealRefused.
         """
         while not self._stopping.is_set():
             try:
@@ -138,15 +141,23 @@ class Sealer:
                     while not self._stopping.is_set():
                         self._follow(self._wakeups, interval_seconds)
             except (OperationalError, InterfaceError) as error:
-                _log.warning("sealer_lost_database", error=str(error))
                 self._trees = None
-                self._stopping.wait(_SECONDS_BETWEEN_ATTEMPTS)
+                if self._lost_since is None:  # said once, not at every attempt until it is over
+                    self._lost_since = time.monotonic()
+                    self._pause_seconds = _FIRST_PAUSE_SECONDS
+                    _log.warning("sealer_lost_database", error=str(error))
+                self._stopping.wait(self._pause_seconds)
+                self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
         with suppress(OperationalError, InterfaceError):
             self.step()  # the last events are not left for the next start
 
     def _follow(self, wakeups: Wakeups, interval_seconds: float) -> None:
         before = self._trees.events.size if self._trees else 0
         checkpoint = self.step()
+        if self._lost_since is not None:
+            seconds = round(time.monotonic() - self._lost_since, 1)
+            _log.info("sealer_goes_on", after_seconds=seconds)
+            self._lost_since = None
         if checkpoint is None:
             wakeups.wait(_SECONDS_BETWEEN_LOOKS)
         elif checkpoint.size - before < self._most_events:

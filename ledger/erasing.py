@@ -3,11 +3,12 @@
 What is personal is stored only under the customer's own data key. Erasing destroys the key, in the
 transaction that records the erasure as an event. Inputs that wait for something lose their personal
 part and go on waiting, so that no figure changes; other kept inputs can be read by nobody any more.
+What lies outside of the database on this machine is cleared after that.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -47,12 +48,18 @@ class NotOnHold(ValueError):
     """There is no hold to lift."""
 
 
+class NotEverywhere(Exception):
+    """The customer is erased, but something personal lies outside of the database still. The text
+    says where, and what to do.
+    """
+
+
 class Erasure(NamedTuple):
-    """What an erasure did.
+    """An erasure, and what it comes to.
 
     `position` and `event_id` are those of the event that records it. `personal_events`: how many
     events had personal data; `inputs`: the kept inputs that nobody can read any more; `reduced`:
-    those that wait on without their personal part.
+    those that lost their personal part while they waited for another event.
     """
 
     customer_id: str
@@ -69,18 +76,26 @@ class Erasure(NamedTuple):
 class Eraser:
     """Erases customers, and places and lifts the holds that forbid it."""
 
-    def __init__(self, datastore: Datastore, keyring: Keyring, intake: Intake) -> None:
+    def __init__(
+        self,
+        datastore: Datastore,
+        keyring: Keyring,
+        intake: Intake,
+        clear_elsewhere: Callable[[str], None] | None = None,
+    ) -> None:
+        """`clear_elsewhere` is called with each customer after the erasure has committed, and
+        raises NotEverywhere.
+        """
         self._datastore = datastore
         self._keyring = keyring
         self._intake = intake
+        self._clear_elsewhere = clear_elsewhere
 
-    def erase(
-        self, customer_id: str, *, basis: str, requested_at: datetime | None = None
-    ) -> Erasure:
-        """Destroy the customer's personal data and record it. `basis` is the ground for it.
+    def erase(self, customer_id: str, *, basis: str, requested_at: datetime | None = None) -> int:
+        """Destroy the customer's personal data and record it; the position of the event that does.
 
-        May be done again, for what has come to light since. Raises OnHold, and what
-        `Intake.carry_out` raises; nothing is erased then.
+        `basis` is the ground for it. May be done again, for what has come to light since. Raises
+        OnHold, and what `Intake.carry_out` raises: nothing is erased then; and NotEverywhere.
         """
         now = datetime.now(UTC)
         data = {
@@ -90,17 +105,10 @@ class Eraser:
         }
         errand = _Erasing(self._keyring, self._intake, customer_id, _own_event(ERASED, data, now))
         [receipt] = self._intake.carry_out(errand, ours=True)
-        return Erasure(
-            customer_id,
-            basis,
-            requested_at,
-            now,
-            _position(receipt),
-            errand.event_id,
-            errand.personal_events,
-            errand.inputs_lost,
-            errand.inputs_reduced,
-        )
+        self._keyring.forget(customer_subject(customer_id))
+        if self._clear_elsewhere is not None:
+            self._clear_elsewhere(customer_id)
+        return _position(receipt)
 
     def hold(self, customer_id: str, *, reason: str, who: str) -> int:
         """Forbid erasing the customer until the hold is lifted; the position of that event."""
@@ -118,6 +126,24 @@ class Eraser:
         message = _own_event(type_, data, datetime.now(UTC))
         [receipt] = self._intake.record([message])
         return _position(receipt)
+
+
+def erasure_of(cursor: PgCursor, customer_id: str) -> Erasure | None:
+    """The newest erasure of a customer, as it stands now; None if there was none."""
+    asked = {
+        "customer_id": customer_id,
+        "subject": customer_subject(customer_id),
+        "intake": INTAKE_SUBJECT,
+        "erased": ERASED,
+    }
+    cursor.execute(_SQL["erasure"], asked)
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    position, event_id, erased_at, fingerprint, facts, *found = row
+    data = decode(bytes(fingerprint), bytes(facts))
+    told = (customer_id, data["basis"], data["requested_at"], erased_at, position, event_id)
+    return Erasure(*told, *found)
 
 
 def hold_on(cursor: PgCursor, customer_id: str) -> str | None:
@@ -142,10 +168,6 @@ class _Erasing:
         self, keyring: Keyring, intake: Intake, customer_id: str, message: Message
     ) -> None:
         self.inputs = (Input(message),)
-        self.event_id = ""
-        self.personal_events = 0
-        self.inputs_lost: list[int] = []
-        self.inputs_reduced: list[int] = []
         self._keyring = keyring
         self._intake = intake
         self._customer_id = customer_id
@@ -159,19 +181,12 @@ class _Erasing:
                 f"customer {self._customer_id} must not be erased: {reason}; lift the hold first, "
                 "if that is right: servicetrail hold --lift"
             )
-        [candidate] = carried.candidates
-        self.event_id = candidate.event_id
-        asked = {"customer_id": self._customer_id, "subject": self._subject}
-        cursor.execute(_SQL["personal_events"], asked)
-        [(self.personal_events,)] = cursor.fetchall()
-        self.inputs_reduced = list(self._reduce(cursor, carried))
+        self._reduce(cursor, carried)
         self._disown(cursor)
-        cursor.execute(_SQL["destroy_key"], asked | {"now": carried.now})
-        cursor.execute(_SQL["unreadable"], asked)
-        self.inputs_lost = [kept_id for (kept_id,) in cursor]
+        cursor.execute(_SQL["destroy_key"], {"subject": self._subject, "now": carried.now})
         return []
 
-    def _reduce(self, cursor: PgCursor, carried: Carried) -> Iterator[int]:
+    def _reduce(self, cursor: PgCursor, carried: Carried) -> None:
         """Seal what is parked anew, without its personal part, with the key of the intake."""
         cursor.execute(_SQL["parked"], {"subject": self._subject})
         waiting = kept.messages(cursor, self._keyring, [kept_id for (kept_id,) in cursor])
@@ -183,7 +198,6 @@ class _Erasing:
             sealed = kept.seal(_without_personal(message, candidate), key, candidate.event_id)
             asked = {"kept_id": kept_id, "subject": INTAKE_SUBJECT, "sealed": Binary(sealed)}
             cursor.execute(_SQL["seal_anew"], asked)
-            yield kept_id
 
     def _disown(self, cursor: PgCursor) -> None:
         """Destroy the bytes of inputs whose customer could not be read, but which name this one.

@@ -5,8 +5,20 @@ WHERE customer_id = %(customer_id)s AND type IN (%(placed)s, %(lifted)s)
 ORDER BY position DESC
 LIMIT 1
 
--- name: personal_events
-SELECT count(*) FROM ledger.events WHERE customer_id = %(customer_id)s AND personal IS NOT NULL
+-- name: erasure
+SELECT
+    position, encode(uuid_send(event_id), 'hex'), occurred_at, fingerprint, facts,
+    (SELECT count(*) FROM ledger.events WHERE customer_id = %(customer_id)s AND personal IS NOT NULL),
+    ARRAY(SELECT kept_id FROM intake.kept WHERE key_subject = %(subject)s ORDER BY kept_id),
+    -- What is kept of a customer is sealed with the customer's own key, but for what was sealed anew.
+    ARRAY(
+        SELECT kept_id FROM intake.kept
+        WHERE customer_id = %(customer_id)s AND key_subject = %(intake)s ORDER BY kept_id
+    )
+FROM ledger.events
+WHERE customer_id = %(customer_id)s AND type = %(erased)s
+ORDER BY position DESC
+LIMIT 1
 
 -- name: parked
 SELECT kept_id FROM intake.kept WHERE key_subject = %(subject)s AND state = 'parked' ORDER BY kept_id
@@ -25,6 +37,3 @@ INSERT INTO ledger.keys (subject, master_key, created_at, destroyed_at)
 VALUES (%(subject)s, '', %(now)s, %(now)s)
 ON CONFLICT (subject) DO UPDATE
 SET wrapped = NULL, destroyed_at = coalesce(keys.destroyed_at, excluded.destroyed_at)
-
--- name: unreadable
-SELECT kept_id FROM intake.kept WHERE key_subject = %(subject)s ORDER BY kept_id

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg2.extensions import cursor as PgCursor
@@ -25,6 +25,10 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 INTAKE_SUBJECT = "intake"
 """Whose key seals inputs that name no customer."""
+REMEMBERED_SECONDS = 60
+"""For how long a program remembers a key. One that another program destroyed seals no longer than
+that: what it seals could be read by whoever has an older copy of the database and the master key.
+"""
 
 _OTHER_MASTER_KEY = (
     "this database was written with another master key than the one in use; set "
@@ -117,12 +121,21 @@ def customer_subject(customer_id: str | None) -> str:
 
 
 class Keyring:
-    """The data keys of a database, made when first needed."""
+    """The data keys of a database, made when first needed.
 
-    def __init__(self, datastore: Datastore, master: MasterKey, cached: int = 50_000) -> None:
+    Those to seal with are remembered: `cached` of them, for `remembered_seconds`.
+    """
+
+    def __init__(
+        self,
+        datastore: Datastore,
+        master: MasterKey,
+        cached: int = 50_000,
+        remembered_seconds: float = REMEMBERED_SECONDS,
+    ) -> None:
         self._datastore = datastore
         self._master = master
-        self._cache: LRUCache[str, DataKey] = LRUCache(cached)
+        self._cache: TTLCache[str, DataKey] = TTLCache(cached, remembered_seconds)
         self._lock = Lock()
 
     def check(self) -> None:
@@ -166,6 +179,11 @@ class Keyring:
         at once. Subjects without a key, or with a destroyed one, are left out."""
         found = self._read(cursor, set(subjects))
         return {s: key for s, key in found.items() if key is not None}
+
+    def forget(self, subject: str) -> None:
+        """Remember a key no longer, since it was destroyed."""
+        with self._lock:
+            self._cache.pop(subject, None)
 
     def rewrap(self, other: MasterKey) -> int:
         """Wrap every data key by another master key instead; how many there were.

@@ -37,8 +37,9 @@ sources and topics, never a customer.
 
 Worth an alert: `servicetrail_consumer_state{state="stopped"} == 1`, the same with `waiting` or
 `joining` for longer than a minute (then nothing is taken, and no lag may be shown),
-`servicetrail_projector_waiting_seconds > 60`, a `servicetrail_consumer_lag_records` that grows, and
-a `servicetrail_kept_inputs{state="rejected"}` or a `servicetrail_notices_waiting` that does.
+`servicetrail_projector_waiting_seconds > 60`, `servicetrail_sealing_waiting_seconds > 60`, a
+`servicetrail_consumer_lag_records` that grows, and a `servicetrail_kept_inputs{state="rejected"}`
+or a `servicetrail_notices_waiting` that does.
 
 | metric | kind | labels | meaning |
 | --- | --- | --- | --- |"""

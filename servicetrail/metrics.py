@@ -24,9 +24,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from audit.proofs import reached
 from consumers.consumer import State
 from consumers.taking import Taken
 from ledger.candidates import Receipt
+from ledger.datastore import PgCursor
 from ledger.notices import waiting
 from ledger.reading import last_position
 from ledger.redriving import OPEN
@@ -100,6 +102,25 @@ PROJECTOR_WAITING = Definition(
     (),
     "For how long the oldest event that the read models lack is in the ledger; 0 if none is.",
 )
+SEALED_POSITION = Definition(
+    "servicetrail_sealed_position", "gauge", (), "Position of the last event under a checkpoint."
+)
+SEALING_LAG = Definition(
+    "servicetrail_sealing_lag_events", "gauge", (), "Events that are under no checkpoint yet."
+)
+SEALING_WAITING = Definition(
+    "servicetrail_sealing_waiting_seconds",
+    "gauge",
+    (),
+    "For how long the oldest event that is under no checkpoint is in the ledger; 0 if none is.",
+)
+CHECKPOINT_AGE = Definition(
+    "servicetrail_checkpoint_age_seconds",
+    "gauge",
+    (),
+    "Seconds since the newest checkpoint was signed; one is signed only when there is something "
+    "new. Absent before the first.",
+)
 FRESHNESS_TIME = Definition(
     "servicetrail_freshness_from_time_seconds",
     "histogram",
@@ -143,7 +164,8 @@ PROCESS = (
 
 DEFINITIONS: Sequence[Definition] = (
     RECEIVED, OUTCOMES, BATCH_SECONDS, KEPT, NOTICES, LEDGER_POSITION, READ_MODELS_POSITION,
-    PROJECTOR_LAG, PROJECTOR_WAITING, FRESHNESS_TIME, FRESHNESS_RECEIPT, CONSUMER_LAG,
+    PROJECTOR_LAG, PROJECTOR_WAITING, SEALED_POSITION, SEALING_LAG, SEALING_WAITING,
+    CHECKPOINT_AGE, FRESHNESS_TIME, FRESHNESS_RECEIPT, CONSUMER_LAG,
     CONSUMER_STATE, NOTICES_GIVEN_UP, DATABASE_UP, HTTP_REQUESTS, HTTP_SECONDS, *PROCESS,
 )  # fmt: skip
 """Every metric there is; `docs/reference/metrics-prometheus.md` is made from these."""
@@ -276,15 +298,21 @@ class Standing(Collector):
         with snapshot(self._reads) as cursor:
             position = answer(cursor, names, datetime.now(UTC), []).position
             last = last_position(cursor)
-            cursor.execute(_SQL["waiting"], {"position": position + 1})
-            row = cursor.fetchone()
+            sealed = reached(cursor)
+            waits = [_waits(cursor, behind + 1) for behind in (position, sealed.position)]
             cursor.execute(_SQL["kept"])
             kept: Mapping[str, int] = dict(cursor.fetchall())
             notices = waiting(cursor)
         yield _gauge(LEDGER_POSITION, last)
         yield _gauge(READ_MODELS_POSITION, position)
         yield _gauge(PROJECTOR_LAG, last - position)
-        yield _gauge(PROJECTOR_WAITING, row[0] if row else 0)
+        yield _gauge(PROJECTOR_WAITING, waits[0])
+        yield _gauge(SEALED_POSITION, sealed.position)
+        yield _gauge(SEALING_LAG, max(0, last - sealed.position))
+        yield _gauge(SEALING_WAITING, waits[1])
+        if sealed.sealed_at is not None:
+            age = datetime.now(UTC) - sealed.sealed_at
+            yield _gauge(CHECKPOINT_AGE, max(0.0, age.total_seconds()))
         family = GaugeMetricFamily(KEPT.name, KEPT.says, labels=KEPT.labels)
         for state in OPEN:
             family.add_metric([state], kept.get(state, 0))
@@ -324,6 +352,13 @@ def counting(take: Callable[..., list[Receipt]], metrics: Metrics) -> Callable[.
         return receipts
 
     return counted
+
+
+def _waits(cursor: PgCursor, position: int) -> float:
+    """For how many seconds the event at a position is in the ledger; 0 if none is there."""
+    cursor.execute(_SQL["waiting"], {"position": position})
+    row = cursor.fetchone()
+    return float(row[0]) if row else 0.0
 
 
 def _gauge(definition: Definition, value: float) -> Metric:

@@ -25,6 +25,8 @@ from projections.registry import read_models
 from projections.runner import Progress, Runner
 from schemas.message import Message
 from servicetrail.embedded import EmbeddedPostgres
+from servicetrail.publisher.clearing import clear_outbox
+from servicetrail.publisher.outbox import OUTBOX_FILE
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
 
 MASTER_KEY_FILE = "master.key"
@@ -70,7 +72,8 @@ class System:
 
     def eraser(self) -> Eraser:
         """What erases customers."""
-        return Eraser(self.datastore, self.keyring, self.intake)
+        clear = partial(clear_outbox, self.settings.data_dir / OUTBOX_FILE)
+        return Eraser(self.datastore, self.keyring, self.intake, clear)
 
     @property
     def models(self) -> Callable[[], Sequence[ReadModel]]:

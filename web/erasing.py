@@ -1,19 +1,24 @@
-"""POST /customers/{customer_id}/erasure and /hold: erasing a person, and what forbids it."""
+"""/customers/{customer_id}/erasure and /hold: erasing a person, and what forbids it."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger.erasing import Eraser, Erasure, NotOnHold, OnHold
+from audit.certificate import Certificate, NotErased, certificate
+from ledger.datastore import Datastore
+from ledger.erasing import Eraser, NotEverywhere, NotOnHold, OnHold
 from questions.parameters import Identifier, Instant, Text
 from web.problems import Problem, documented
 
 Customer = Annotated[Identifier, Path()]
 Words = Annotated[Text, Field(min_length=1)]
+_SEALED_WITHIN_SECONDS = 3.0
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class ErasureRequest(BaseModel):
@@ -23,20 +28,6 @@ class ErasureRequest(BaseModel):
 
     basis: Words = Field(description="The ground for it. No personal data")
     requested_at: Instant | None = Field(default=None, description="When it was asked for")
-
-
-class ErasureDone(BaseModel):
-    """What an erasure did."""
-
-    customer_id: str
-    basis: str
-    requested_at: datetime | None
-    erased_at: datetime
-    position: int = Field(description="Of the event that records it")
-    event_id: str
-    personal_events: int = Field(description="Events whose personal part nobody can read any more")
-    inputs: list[int] = Field(description="Kept inputs that nobody can read any more")
-    reduced: list[int] = Field(description="Inputs that wait on without their personal part")
 
 
 class HoldRequest(BaseModel):
@@ -55,22 +46,49 @@ class HoldDone(BaseModel):
     position: int = Field(description="Of the event that records it")
 
 
-def router(eraser: Eraser) -> APIRouter:
-    """The routes by which stewards erase and hold."""
+def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> APIRouter:
+    """The routes by which stewards erase and hold; `sealing` says whether this program seals."""
     routes = APIRouter(tags=["erasing"])
+
+    def certified(customer_id: str) -> Certificate:
+        with reads.transaction() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return certificate(cursor, customer_id)
 
     @routes.post(
         "/customers/{customer_id:id}/erasure",
         summary="Destroy a customer's personal data",
-        description="It cannot be undone. Events, figures and proofs stay as they are.",
+        description="It cannot be undone. Events, figures and proofs stay as they are. Gives the "
+        "certificate; where its `proof` is null, GET gives it again once the event is sealed.",
         responses=documented(400, 409, 422, 503),
     )
-    def post_erasure(customer_id: Customer, asked: ErasureRequest) -> ErasureDone:
+    def post_erasure(customer_id: Customer, asked: ErasureRequest) -> Certificate:
         try:
-            done = eraser.erase(customer_id, basis=asked.basis, requested_at=asked.requested_at)
+            eraser.erase(customer_id, basis=asked.basis, requested_at=asked.requested_at)
         except OnHold as error:
             raise Problem(409, "on-hold", "The customer is on hold", str(error)) from None
-        return _done(done)
+        except NotEverywhere as error:
+            title = "The customer is erased, but not everywhere"
+            raise Problem(409, "not-everywhere", title, str(error)) from None
+        deadline = time.monotonic() + _SEALED_WITHIN_SECONDS
+        while (made := certified(customer_id)).proof is None and sealing():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return made
+
+    @routes.get(
+        "/customers/{customer_id:id}/erasure",
+        summary="The certificate of a customer's erasure",
+        description="Proven against the newest checkpoint. `servicetrail verify` and the verifier "
+        "in evidence check it offline.",
+        responses=documented(404, 422, 503),
+    )
+    def get_erasure(customer_id: Customer) -> Certificate:
+        try:
+            return certified(customer_id)
+        except NotErased as error:
+            raise Problem(404, "not-erased", "There is no such erasure", str(error)) from None
 
     @routes.post(
         "/customers/{customer_id:id}/hold",
@@ -94,7 +112,3 @@ def router(eraser: Eraser) -> APIRouter:
         return HoldDone(customer_id=customer_id, position=position)
 
     return routes
-
-
-def _done(erasure: Erasure) -> ErasureDone:
-    return ErasureDone(**erasure._asdict())

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from audit.proofs import reached
 from ledger.account import account
 from ledger.datastore import Datastore
 from ledger.reading import last_position
@@ -75,6 +76,9 @@ class Status(BaseModel):
     known_at: datetime | None = Field(description="When the event at `position` was recorded")
     last_position: int = Field(description="Of the last event in the ledger")
     behind: int = Field(description="How many events the read models lack")
+    sealed_position: int = Field(description="Of the last event under a checkpoint")
+    sealed_at: datetime | None = Field(description="When the newest checkpoint was signed")
+    not_sealed: int = Field(description="How many events are under no checkpoint yet")
     rows: list[SourceAccount] = Field(
         description="received = appended + duplicate + conflict + parked + rejected"
     )
@@ -84,15 +88,19 @@ def standing(reads: Datastore) -> Status:
     """Where everything stands, seen in one snapshot. Raises the errors of `persistence`."""
     names = [model.name for model in read_models()]
     with snapshot(reads) as cursor:
-        reached = answer(cursor, names, datetime.now(UTC), [])
+        read = answer(cursor, names, datetime.now(UTC), [])
         last = last_position(cursor)
+        sealed = reached(cursor)
         lines = account(cursor)
     return Status(
-        position=reached.position,
-        as_of=reached.as_of,
-        known_at=reached.known_at,
+        position=read.position,
+        as_of=read.as_of,
+        known_at=read.known_at,
         last_position=last,
-        behind=last - reached.position,
+        behind=last - read.position,
+        sealed_position=sealed.position,
+        sealed_at=sealed.sealed_at,
+        not_sealed=max(0, last - sealed.position),
         rows=[SourceAccount(**line._asdict()) for line in lines],
     )
 

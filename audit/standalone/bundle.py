@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import json
-import multiprocessing
-import os
-import struct
 from functools import lru_cache
 from operator import ge, gt
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import IO, Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
+from audit.standalone.events import Events, read_events
 from audit.standalone.proofs import (
     Checkpoint,
     Wrong,
@@ -21,7 +18,6 @@ from audit.standalone.proofs import (
     customers_root,
     hash_bytes,
     instant,
-    leaf_hash,
     microseconds,
     read_checkpoint,
     register_hash,
@@ -31,70 +27,7 @@ from audit.standalone.proofs import (
 )
 
 FORMAT = "servicetrail evidence 1"
-_PARALLEL_FROM_BYTES = 8_000_000
-_CHUNK_BYTES = 1_000_000
-
-
-class Events:
-    """What is needed of events besides their contents, column by column.
-
-    `subjects`, `things` and `schemas` are all that there are, whichever event has them.
-    """
-
-    def __init__(self) -> None:
-        self.positions: List[int] = []
-        self.leaves: List[bytes] = []
-        self.versions: List[int] = []
-        self.recorded_at: List[int] = []
-        self.subjects: Set[str] = set()
-        self.things: Set[str] = set()
-        self.schemas: Set[str] = set()
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def add(self, row: Dict[str, Any]) -> None:
-        """One more. Raises ValueError and its like for what is none."""
-        customer, correlation = row["customer_id"], row["correlation_id"]
-        causation, personal = row["causation_id"], row["personal"]
-        recorded_at = _microseconds(row["recorded_at"])
-        leaf = leaf_hash(
-            row["position"],
-            row["originator_version"],
-            _microseconds(row["occurred_at"]),
-            recorded_at,
-            bytes.fromhex(row["event_id"]),
-            row["shard"],
-            row["time_assumed"],
-            row["originator_id"].encode(),
-            row["type"].encode(),
-            row["source"].encode(),
-            row["id"].encode(),
-            bytes.fromhex(row["fingerprint"]),
-            _decoded(row["facts"]),
-            None if customer is None else customer.encode(),
-            None if correlation is None else correlation.encode(),
-            None if causation is None else causation.encode(),
-            row["sequence"],
-            None if personal is None else _decoded(personal),
-        )
-        self.positions.append(row["position"])
-        self.leaves.append(leaf)
-        self.versions.append(row["originator_version"])
-        self.recorded_at.append(recorded_at)
-        self.subjects.add("policies" if customer is None else f"customer:{customer}")
-        self.things.add(row["originator_id"])
-        self.schemas.add(row["fingerprint"])
-
-    def extend(self, others: Events) -> None:
-        """Several more."""
-        self.positions += others.positions
-        self.leaves += others.leaves
-        self.versions += others.versions
-        self.recorded_at += others.recorded_at
-        self.subjects |= others.subjects
-        self.things |= others.things
-        self.schemas |= others.schemas
+EVENTS_FILE = "events.jsonl"
 
 
 class Verdict(NamedTuple):
@@ -104,78 +37,32 @@ class Verdict(NamedTuple):
     not_proven: List[str]
 
 
-@lru_cache(maxsize=100_000)
-def _microseconds(text: str) -> int:
-    return microseconds(instant(text))
-
-
-def _decoded(text: str) -> bytes:
-    """The bytes of base64 as it is written in one way, without anything in between."""
-    value = binascii.a2b_base64(text)
-    if len(text) != (len(value) + 2) // 3 * 4:
-        raise ValueError("what should be base64 is none")
-    return value
-
-
-def events_of(lines: bytes) -> Events:
-    """The events of some whole lines of the file. Raises Wrong."""
-    try:
-        several = lines.rstrip(b"\n").split(b"\n")
-        rows = json.loads(b"[" + b",".join(several) + b"]")
-        if len(rows) != len(several):
-            raise ValueError("there is not one event in each line")
-        events = Events()
-        for row in rows:
-            events.add(row)
-        return events
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise Wrong(f"an event cannot be read: {type(error).__name__} {error}") from None
-    except struct.error as error:
-        raise Wrong(f"an event has a value that is too large: {error}") from None
-
-
-def _events(data: bytes) -> Events:
-    """The events of the file; of a large one by as many processes as there are processors."""
-    events = Events()
-    if len(data) < _PARALLEL_FROM_BYTES or "fork" not in multiprocessing.get_all_start_methods():
-        for part in map(events_of, _chunks(data)):
-            events.extend(part)
-        return events
-    with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
-        for part in pool.imap(events_of, _chunks(data)):
-            events.extend(part)
-    return events
-
-
-def _chunks(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start + _CHUNK_BYTES) + 1 or len(data)
-        yield data[start:end]
-        start = end
-
-
 def check(
-    read: Callable[[str], bytes],
+    open_: Callable[[str], IO[bytes]],
     names: Sequence[str],
     *,
     keys: Sequence[str] = (),
     witnesses: Sequence[str] = (),
     checkpoints: Sequence[str] = (),
 ) -> Verdict:
-    """Check evidence whose files `read` gives by their names.
+    """Check evidence whose files `open_` opens by their names.
 
     `keys` are public keys of the ledger that came another way, `witnesses` those of witnesses,
     `checkpoints` signed checkpoints that came another way. Raises Wrong.
     """
-    read = lru_cache(maxsize=None)(read)
+
+    @lru_cache(maxsize=None)
+    def read(name: str) -> bytes:
+        with open_(name) as file:
+            return file.read()
+
     manifest = _manifest(read, names)
+    events = _events(open_, manifest["files"][EVENTS_FILE])
     about = manifest["about"]
     proof = _json(read("proof.json"), "proof.json")
     checkpoint = read_checkpoint(read("checkpoint.txt").decode())
-    events = _events(read("events.jsonl"))
     verdict = Verdict([], [])
-    _check_signature(verdict, checkpoint, read("keys.txt").decode().split(), keys, witnesses)
+    check_signature(verdict, checkpoint, read("keys.txt").decode().split(), keys, witnesses)
     _check_inclusion(verdict, checkpoint, proof, events)
     _check_selection(verdict, about, events)
     if "customer" in about:
@@ -189,8 +76,8 @@ def check(
     earlier = [read_checkpoint(each["note"]) for each in proof["earlier"]]
     for each, said in zip(earlier, proof["earlier"]):  # noqa: B905 - no strict= in Python 3.9
         _check_earlier(verdict, each, checkpoint, [hash_bytes(h) for h in said["consistency"]])
-        _check_signature(None, each, read("keys.txt").decode().split(), keys, ())
-    _check_known(verdict, [checkpoint, *earlier], [read_checkpoint(each) for each in checkpoints])
+        check_signature(None, each, read("keys.txt").decode().split(), keys, ())
+    check_known(verdict, [checkpoint, *earlier], [read_checkpoint(each) for each in checkpoints])
     verdict.not_proven.extend(_BEYOND)
     return verdict
 
@@ -211,12 +98,30 @@ def _manifest(read: Callable[[str], bytes], names: Sequence[str]) -> Dict[str, A
     for name, digest in files.items():
         if name not in names:
             raise Wrong(f"{name} is missing")
+        if name == EVENTS_FILE:
+            continue  # looked at as it is read
         if hashlib.sha256(read(name)).hexdigest() != digest:
             raise Wrong(f"{name} was changed after the evidence was made")
     unknown = set(names) - set(files) - {"manifest.json"}
     if unknown:
         raise Wrong(f"files were added that the manifest does not know: {sorted(unknown)}")
     return dict(manifest)
+
+
+def _events(open_: Callable[[str], IO[bytes]], expected: str) -> Events:
+    """The events, if their file has this digest. Raises Wrong."""
+    changed = Wrong(f"{EVENTS_FILE} was changed after the evidence was made")
+    with open_(EVENTS_FILE) as file:
+        try:
+            events, digest = read_events(file)
+        except Wrong:
+            with open_(EVENTS_FILE) as again:
+                if hashlib.sha256(again.read()).hexdigest() != expected:
+                    raise changed from None
+            raise
+    if digest != expected:
+        raise changed
+    return events
 
 
 def _json(data: bytes, name: str) -> Any:
@@ -226,13 +131,14 @@ def _json(data: bytes, name: str) -> Any:
         raise Wrong(f"{name} cannot be read: {error}") from None
 
 
-def _check_signature(
+def check_signature(
     verdict: Optional[Verdict],
     checkpoint: Checkpoint,
     enclosed: Sequence[str],
     trusted: Sequence[str],
     witnesses: Sequence[str],
 ) -> None:
+    """Check who signed a checkpoint, and say so unless there is no verdict. Raises Wrong."""
     signers = [key for key in (trusted or enclosed) if signed_by(checkpoint, key)]
     if not signers:
         raise Wrong(
@@ -370,9 +276,10 @@ def _check_earlier(
     )
 
 
-def _check_known(
+def check_known(
     verdict: Verdict, enclosed: Sequence[Checkpoint], known: Sequence[Checkpoint]
 ) -> None:
+    """Compare with checkpoints that came another way. Raises Wrong."""
     for each in known:
         same = [other for other in enclosed if other.size == each.size]
         if each.origin != enclosed[0].origin:

@@ -1,8 +1,9 @@
 """Checks evidence from a ledger: with Python alone, no database, no network.
 
-    python3 verify.py [EVIDENCE.zip] [--key KEY] [--witness KEY] [--checkpoint FILE]
+    python3 verify.py [FILE] [--key KEY] [--witness KEY] [--checkpoint FILE]
 
-Without a file, the evidence is the unpacked folder that verify.py lies in. What is calculated is
+FILE is an archive of evidence, or the certificate of an erasure. Without one, the evidence is the
+unpacked folder that verify.py lies in. What is calculated is
 described in docs/reference/leaf-and-checkpoint-formats.md of Servicetrail. Written apart from the
 program that seals, with Python's standard library (3.9 or newer). Exit status: 0 if everything is
 proven that evidence of this kind proves, 1 if something is wrong, 2 if it cannot be read.
@@ -13,15 +14,18 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import struct
 import sys
 import zipfile
-from typing import Callable, List, Sequence, Tuple
+import zlib
+from typing import IO, Callable, List, Sequence, Tuple
 
 from audit.standalone.bundle import Verdict, check
+from audit.standalone.certificate import check_certificate
 from audit.standalone.proofs import Wrong
 
 
-def _reader(path: str) -> Tuple[Callable[[str], bytes], List[str]]:
+def _opener(path: str) -> Tuple[Callable[[str], IO[bytes]], List[str]]:
     if os.path.isdir(path):
         names = [
             os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
@@ -29,25 +33,38 @@ def _reader(path: str) -> Tuple[Callable[[str], bytes], List[str]]:
             for name in files
         ]
 
-        def read(name: str) -> bytes:
-            with open(os.path.join(path, *name.split("/")), "rb") as file:
-                return file.read()
+        def open_(name: str) -> IO[bytes]:
+            return open(os.path.join(path, *name.split("/")), "rb")
 
-        return read, names
+        return open_, names
     archive = zipfile.ZipFile(path)
     names = archive.namelist()
     if len(set(names)) < len(names):
         raise Wrong("the archive has a file twice")
-    return archive.read, names
+    return archive.open, names
 
 
 def check_file(path: str, **known: Sequence[str]) -> Verdict:
-    """Check an archive, or the folder it was unpacked into; see `check`. Raises Wrong."""
+    """Check an archive, or the folder it was unpacked into, or the certificate of an erasure; see
+    `check` and `check_certificate`. Raises Wrong.
+    """
     try:
-        read, names = _reader(path)
-        return check(read, names, **known)
-    except (KeyError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
-        raise Wrong(f"the evidence cannot be read: {type(error).__name__} {error}") from None
+        if os.path.isfile(path) and not zipfile.is_zipfile(path):
+            with open(path, "rb") as file:
+                data = file.read()
+            if data.lstrip().startswith(b"{"):
+                return check_certificate(data, **known)
+        open_, names = _opener(path)
+        return check(open_, names, **known)
+    except _UNREADABLE as error:
+        raise Wrong(f"it cannot be read: {type(error).__name__} {error}") from None
+
+
+# Whatever reading raises where somebody has put something else than what belongs there.
+_UNREADABLE = (
+    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def told(verdict: Verdict) -> str:
@@ -61,7 +78,7 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Check evidence from a ledger.")
     here = os.path.dirname(os.path.abspath(__file__))
-    parser.add_argument("evidence", nargs="?", default=here, help="the archive, or its folder")
+    parser.add_argument("evidence", nargs="?", default=here, help="a file, or an unpacked folder")
     parser.add_argument("--key", action="append", default=[], help="the ledger's public key")
     parser.add_argument("--witness", action="append", default=[], help="a witness's public key")
     parser.add_argument("--checkpoint", action="append", default=[], help="one that you kept")

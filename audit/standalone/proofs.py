@@ -34,7 +34,12 @@ def leaf_hash(
     fingerprint: bytes, facts: bytes, customer_id: bytes | None, correlation_id: bytes | None,
     causation_id: bytes | None, sequence: int | None, personal: bytes | None,
 ) -> bytes:  # fmt: skip
-    """The hash of the leaf of one row; instants are microseconds since 2000, text is UTF-8."""
+    """The hash of the leaf of one row; instants are microseconds since 2000, text is UTF-8.
+
+    Raises ValueError or struct.error for what cannot stand in a row.
+    """
+    if len(event_id) != 16:
+        raise ValueError("an event's id does not have 16 bytes")
     fixed = _FIXED.pack(
         1, 8, position, 8, version, 8, occurred_at, 8, recorded_at, 16, event_id, 2, shard,
         1, time_assumed,

@@ -1,27 +1,28 @@
-"""`erase`, `hold` and `rekey`: what becomes of personal data, and of the key above all keys."""
+"""`erase`, `certificate`, `hold` and `rekey`: what becomes of personal data, and of the keys."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ledger.erasing import Erasure, NotOnHold, OnHold
+from audit.certificate import NotErased, certificate
+from audit.outside import OutsideWrong
+from audit.sealer import SealRefused
+from audit.signing import SigningKeyError
+from ledger.erasing import NotEverywhere, NotOnHold, OnHold
 from ledger.keys import MasterKey
-from schemas.codec import instant_text
 from servicetrail.cli import options
 from servicetrail.cli.dead_letters import login
-from servicetrail.cli.errors import Fail
+from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.output import err, out
-from servicetrail.cli.publishing import OUTBOX_FILE
-from servicetrail.publisher.outbox import Outbox
-from servicetrail.settings import PREFIX, Settings, read_settings
-from servicetrail.system import MASTER_KEY_FILE, open_system
+from servicetrail.sealing import sealer_of
+from servicetrail.settings import PREFIX, read_settings
+from servicetrail.system import MASTER_KEY_FILE, System, open_system
 
 Customer = Annotated[str, typer.Option("--customer", metavar="ID", help="The customer.")]
 
@@ -29,6 +30,7 @@ Customer = Annotated[str, typer.Option("--customer", metavar="ID", help="The cus
 def add_to(app: typer.Typer) -> None:
     """Add the group's commands."""
     app.command("erase")(erase_command)
+    app.command("certificate")(certificate_command)
     app.command("hold")(hold_command)
     app.command("rekey")(rekey_command)
 
@@ -39,7 +41,7 @@ def erase_command(
         str, typer.Option("--basis", metavar="TEXT", help="The ground for it. No personal data.")
     ],
     requested_at: options.RequestedAt = None,
-    certificate: Annotated[
+    to: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="FILE", help="Where to write the certificate."),
     ] = None,
@@ -49,23 +51,41 @@ def erase_command(
 
     Events, figures and proofs stay as they are. What waits for another event goes on waiting
     without its personal part; other inputs that were not taken can be read by nobody any more.
-    Writes a certificate of what was done, as JSON, to standard output or a file.
+    Writes a certificate of what was done, with a proof, as JSON, to standard output or a file;
+    servicetrail verify checks it.
     """
     if not yes:
         confirm(customer)
-    settings = read_settings()
-    with open_system(settings) as system:
+    not_everywhere = None
+    with open_system(read_settings()) as system:
+        eraser = system.eraser()
         try:
-            done = system.eraser().erase(customer, basis=basis, requested_at=requested_at)
+            eraser.erase(customer, basis=basis, requested_at=requested_at)
         except OnHold as error:
             raise Fail(str(error)) from None
-    text = json.dumps(certificate_of(done), ensure_ascii=False, indent=2) + "\n"
-    if certificate is None:
+        except NotEverywhere as error:
+            not_everywhere = error
+        text = certified(system, customer)
+    if to is None:
         sys.stdout.write(text)
     else:
-        certificate.write_text(text, encoding="utf-8")
-        out.print(f"Customer {customer} was erased; the certificate is {certificate}")
-    clear_outbox(settings, customer)
+        to.write_text(text, encoding="utf-8")
+        out.print(f"Customer {customer} was erased; the certificate is {to}")
+    if not_everywhere is not None:
+        raise Fail(str(not_everywhere), NOT_ALL_TAKEN)
+
+
+def certificate_command(customer: Customer) -> None:
+    """Write the certificate of a customer's erasure again, proven against the newest checkpoint.
+
+    As JSON to standard output. What is new is sealed first. Check it with servicetrail verify FILE,
+    or with the verify.py of any evidence.
+    """
+    with open_system(read_settings()) as system:
+        try:
+            sys.stdout.write(certified(system, customer))
+        except NotErased as error:
+            raise Fail(str(error)) from None
 
 
 def hold_command(
@@ -121,25 +141,13 @@ def confirm(customer: str) -> None:
     typer.confirm(f"Destroy the personal data of customer {customer} for good?", abort=True)
 
 
-def certificate_of(done: Erasure) -> dict[str, Any]:
-    """What the erasure did, in values that JSON has."""
-    times = {
-        "requested_at": done.requested_at and instant_text(done.requested_at),
-        "erased_at": instant_text(done.erased_at),
-    }
-    return {"certificate": "servicetrail erasure", "version": 1} | done._asdict() | times
-
-
-def clear_outbox(settings: Settings, customer: str) -> None:
-    """Take what brokers refused from this machine's outbox, and tell what still waits there."""
-    path = settings.data_dir / OUTBOX_FILE
-    if not path.exists():
-        return
-    with closing(Outbox(path, capacity=1)) as outbox:
-        waiting = outbox.forget(customer)
-    if waiting:
-        err.print(
-            f"{waiting:,} events of this customer wait in {path} with what they say: deliver them "
-            "with servicetrail publish; their personal part is lost on arrival",
-            soft_wrap=True,
-        )
+def certified(system: System, customer: str) -> str:
+    """The certificate as text, sealed before if that is possible. Raises NotErased."""
+    try:
+        sealer_of(system).seal()
+    except (SealRefused, SigningKeyError, OutsideWrong) as refused:
+        err.print(f"The certificate has no proof yet: {refused}", soft_wrap=True)
+    with system.datastore.transaction() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        made = certificate(cursor, customer)
+    return json.dumps(made.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"

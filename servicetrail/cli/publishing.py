@@ -40,11 +40,10 @@ from servicetrail.cli.importing import (
 from servicetrail.cli.output import err, out, printable
 from servicetrail.publisher.delivery import Delivery
 from servicetrail.publisher.errors import OutboxFull, PublishingError
-from servicetrail.publisher.outbox import Outbox, Refusal
+from servicetrail.publisher.outbox import OUTBOX_FILE, Outbox, Refusal
 from servicetrail.publisher.records import record_of
 from servicetrail.settings import Settings, read_settings
 
-OUTBOX_FILE = "outbox.sqlite"
 CAPACITY = 1_000_000
 BATCH = 500
 LOOK_SECONDS = 0.2

@@ -52,7 +52,10 @@ def status_command(json: options.Json = False, csv: options.Csv = False) -> None
         rows = [{"what": "Events in the ledger", "value": found.last_position}]
         rows.append({"what": "In the read models up to", "value": found.position})
         rows.append({"what": "Lacking there", "value": found.behind})
+        rows.append({"what": "Under a checkpoint up to", "value": found.sealed_position})
         print_table(rows, [column("", "what"), number("", "value")])
+        if found.sealed_at is not None:
+            out.print(f"The newest checkpoint is of {found.sealed_at:%Y-%m-%d %H:%M:%S} UTC")
         out.print()
         print_lines([SourceAccount.model_dump(line) for line in found.rows])
         if kafka is not None:

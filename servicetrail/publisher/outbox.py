@@ -21,6 +21,8 @@ from typing import IO, NamedTuple
 from consumers.producing import Record
 from servicetrail.publisher.errors import OutboxFailed, OutboxFull, OutboxInUse, PublisherClosed
 
+OUTBOX_FILE = "outbox.sqlite"
+"""The outbox of the command line, in the data directory."""
 FORMAT = 1
 REMEMBERED = 1_000_000
 _TABLES = (Path(__file__).parent / "outbox.sql").read_text(encoding="utf-8")

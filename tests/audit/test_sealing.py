@@ -2,16 +2,21 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from audit.files import write_whole
 from audit.notes import Checkpoint, Note
 from audit.sealer import Sealer, SealRefused
 from audit.signing import SigningKeyError, SigningKeys, keys_from_file
+from ledger.datastore import Datastore, PgConnection
 from ledger.keys import Keyring, MasterKey
 from tests.audit.sealed import Ledger, a_day, ledger, policy
+from tests.conftest import Cluster, DatabaseUrls
 from tests.intake.door import MASTER, touchpoint
 
 PATIENCE_SECONDS = 60
@@ -114,6 +119,53 @@ def test_a_sealer_waits_for_events_and_wakes_up(fresh: Ledger) -> None:
     finally:
         fresh.sealer.stop()
         thread.join()
+
+
+class Counting(Datastore):
+    """Counts how often somebody wanted to listen."""
+
+    attempts = 0
+
+    @contextmanager
+    def connection(self) -> Iterator[PgConnection]:
+        self.attempts += 1
+        with super().connection() as opened:
+            yield opened
+
+
+def test_a_database_that_is_away_is_told_of_once_and_asked_less_and_less_often(
+    cluster: Cluster, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    name = database_urls.owner.rpartition("/")[2].partition("?")[0]
+    with (
+        closing(Counting(database_urls.program)) as datastore,
+        capture_logs() as logged,
+    ):
+        of = Ledger(datastore, tmp_path / "checkpoints")
+        thread = threading.Thread(target=of.sealer.run)
+        thread.start()
+        try:
+            until(lambda: datastore.attempts == 1)
+            cluster.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            cluster.execute(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+            began = time.monotonic()
+            until(lambda: datastore.attempts >= 3)
+            assert time.monotonic() - began > 0.5  # the first pause
+            cluster.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            of.take(policy(1))
+            until(lambda: bool(sizes(of)))
+        finally:
+            of.sealer.stop()
+            thread.join()
+    assert [each["event"] for each in logged] == ["sealer_lost_database", "sealer_goes_on"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
 
 
 def test_a_key_is_replaced_and_both_are_known(sealed: Ledger) -> None:

@@ -21,6 +21,10 @@ def test_a_customer_is_held_then_erased_with_a_certificate(command: Command) -> 
     assert certificate["position"] == 4
     assert certificate["requested_at"] == "2026-03-01T00:00:00Z"
     assert certificate["personal_events"] == 1
+    verified = command.run("verify", "done.json").stdout
+    assert "the data key of customer C-1 was destroyed at " in verified
+    again = command.run("certificate", "--customer", "C-1").stdout
+    assert json.loads(again)["proof"] == certificate["proof"]
     told = command.run("timeline", "C-1").stdout
     assert "The customer's personal data were erased: article 17" in told
 
@@ -30,6 +34,8 @@ def test_nobody_is_erased_by_mistake(command: Command) -> None:
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
     assert command.run("hold", "--customer", "C-1", "--reason", "x", "--lift").returncode == 2
+    none = command.run("certificate", "--customer", "C-1")
+    assert (none.returncode, "was not erased" in none.stderr) == (2, True)
 
 
 def test_a_new_master_key_takes_the_place_of_the_former_one(command: Command) -> None:

@@ -83,6 +83,7 @@ def test_every_metric_is_shown_and_none_that_is_not_documented(
                 now.get(("servicetrail_freshness_from_receipt_seconds_count",)) == 2
                 and now.get(("servicetrail_received_total", "mail")) == 4
                 and now.get(("servicetrail_consumer_lag_records", "0", "mail")) == 0
+                and now.get(("servicetrail_sealed_position",)) == 2
             ),
         )
         text = client.get("/metrics").text
@@ -108,6 +109,9 @@ def test_every_metric_is_shown_and_none_that_is_not_documented(
     assert found["servicetrail_batch_seconds_count", "kafka"] >= 1
     assert found["servicetrail_batch_seconds_count", "http"] == 1
     assert found["servicetrail_ledger_position",] == 2
+    assert found["servicetrail_sealing_lag_events",] == 0
+    assert found["servicetrail_sealing_waiting_seconds",] == 0
+    assert 0 <= found["servicetrail_checkpoint_age_seconds",] < PATIENCE_SECONDS
     assert found["servicetrail_database_up",] == 1
     assert found["servicetrail_consumer_state", "reading"] == 1
     assert found["servicetrail_http_requests_total", "GET", "(none)", "401"] == 1
@@ -130,6 +134,8 @@ def test_a_consumer_alone_shows_its_own(command: Command, broker: EmbeddedBroker
         )
     assert found["servicetrail_projector_lag_events",] == 1
     assert found["servicetrail_projector_waiting_seconds",] > 0
+    assert found["servicetrail_sealing_lag_events",] == 1
+    assert found["servicetrail_sealing_waiting_seconds",] > 0
 
 
 def test_sources_without_end_are_counted_together(system: System) -> None:

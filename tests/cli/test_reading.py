@@ -108,6 +108,7 @@ def test_complaints_are_listed_and_told(command: Command) -> None:
 def test_status_and_account_tell_where_everything_stands(command: Command) -> None:
     behind = command.json("status")
     assert (behind["last_position"], behind["position"], behind["behind"]) == (5, 0, 5)
+    assert (behind["sealed_position"], behind["sealed_at"], behind["not_sealed"]) == (0, None, 5)
     command.run("channels")
     assert command.json("status")["behind"] == 0
     account = command.json("account", "--check")

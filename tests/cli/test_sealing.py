@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg2
 
+from audit.standalone.certificate import check_certificate
 from tests.audit.sealed import Attacker
 from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import promise, touchpoint
@@ -75,8 +76,12 @@ def test_up_seals_what_is_posted(command: Command) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while client.get("/checkpoints/latest").status_code != 200:
             assert time.monotonic() < deadline
+        erased = client.post("/customers/C-1/erasure", json={"basis": "article 17"})
+        assert len(check_certificate(erased.content).proven) == 3
         stopped(process, 15)
-    assert command.json("verify")["sealed"] == 1
+    told = command.run("status").stdout
+    assert "Under a checkpoint up to  2" in " ".join(told.split(" "))
+    assert command.json("verify")["sealed"] == 2
 
 
 def test_sealing_that_stopped_shows_in_health(

@@ -1,6 +1,7 @@
 """Data keys: made once, wrapped, gone when destroyed."""
 
 import base64
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,8 @@ from ledger.datastore import Datastore
 from ledger.keys import DataKey, Keyring, MasterKey, MasterKeyError
 from tests.intake.door import MASTER
 from tests.own_postgres import postgres_of_its_own
+
+PATIENCE_SECONDS = 30
 
 
 def test_a_subjects_key_is_made_once_and_found_again(datastore: Datastore) -> None:
@@ -57,6 +60,23 @@ def test_a_destroyed_key_opens_nothing_and_is_not_made_again(datastore: Datastor
     later = Keyring(datastore, MASTER).for_sealing(["customer:C-1"])["customer:C-1"]
     with pytest.raises(InvalidTag):
         later.open(sealed, b"")
+
+
+def test_a_key_that_another_program_destroyed_is_not_remembered_for_long(
+    datastore: Datastore,
+) -> None:
+    """What is sealed with it could be read with an older copy of the database."""
+    keyring = Keyring(datastore, MASTER, remembered_seconds=0.2)
+    destroyed = keyring.for_sealing(["customer:C-1"])["customer:C-1"]
+    assert keyring.for_sealing(["customer:C-1"])["customer:C-1"] is destroyed
+    with datastore.transaction() as cursor:
+        cursor.execute("UPDATE ledger.keys SET wrapped = NULL, destroyed_at = now()")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while keyring.for_sealing(["customer:C-1"])["customer:C-1"] is destroyed:
+        assert time.monotonic() < deadline
+    sealed = keyring.for_sealing(["customer:C-1"])["customer:C-1"].seal(b"plain", b"")
+    with pytest.raises(InvalidTag):
+        destroyed.open(sealed, b"")
 
 
 def test_sealed_bytes_open_only_unaltered_and_in_their_place() -> None:

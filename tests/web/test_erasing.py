@@ -1,5 +1,9 @@
 """Erasing and holding over HTTP."""
 
+from pathlib import Path
+
+from audit.standalone.certificate import check_certificate
+from tests.audit.sealed import KEYS, ledger
 from tests.web.conftest import Api
 from tests.web.test_reading import touchpoint
 
@@ -12,9 +16,22 @@ def test_a_customer_is_erased(api: Api) -> None:
     assert response.status_code == 200, response.text
     done = response.json()
     assert (done["customer_id"], done["position"], done["personal_events"]) == ("C/1", 2, 1)
+    assert done["proof"] is None
     api.project()
     rows = api.client.get("/customers/C%2F1/timeline").json()["rows"]
     assert [row["type"] for row in rows] == ["touchpoint.recorded.v1", "customer.erased.v1"]
+
+
+def test_the_certificate_is_given_again_with_its_proof(
+    api: Api, database_url: str, tmp_path: Path
+) -> None:
+    assert api.client.get("/customers/C%2F1/erasure").status_code == 404
+    api.client.post("/customers/C%2F1/erasure", json={"basis": "article 17"})
+    with ledger(database_url, tmp_path / "checkpoints") as sealed:
+        sealed.sealer.seal()
+    certificate = api.client.get("/customers/C%2F1/erasure")
+    verdict = check_certificate(certificate.content, keys=[str(KEYS.public[0])])
+    assert any("the erasure of customer C/1" in each for each in verdict.proven)
 
 
 def test_a_hold_refuses_it_until_it_is_lifted(api: Api) -> None:
