@@ -89,6 +89,7 @@ CHANNELS = Question(
     details="Median and P90 are of the time to the first response by a human, over those answered.",
     parameters=Window,
     row=ChannelRow,
+    figures=True,
     ask=_ask,
     tables=in_columns(*COLUMNS),
     behind=Explanation(

@@ -245,6 +245,7 @@ COMPLAINT_QUALITY = Question(
     "waiting.",
     parameters=QualityParameters,
     row=ComplaintQualityRow,
+    figures=True,
     ask=_ask_quality,
     tables=by_group(
         number("Complaints", "complaints"),

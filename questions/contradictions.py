@@ -125,6 +125,7 @@ CONTRADICTIONS_BY_CHANNELS = Question(
     summary="How often two channels told different things about the same",
     parameters=ClaimParameters,
     row=ContradictingChannelsRow,
+    figures=True,
     ask=_ask_by_channels,
     tables=in_columns(
         column("Channel", "channel"),

@@ -94,6 +94,7 @@ CHANNEL_DUPLICATES_BY_CHANNELS = Question(
     summary="How many matters went from one channel to another",
     parameters=Window,
     row=DuplicateChannelsRow,
+    figures=True,
     ask=_ask_by_channels,
     tables=in_columns(
         column("First", "first_channel"),

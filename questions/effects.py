@@ -97,6 +97,7 @@ EFFECTS = Question(
     "following and are in no rate. From and to: 95 % Wilson intervals.",
     parameters=EffectParameters,
     row=EffectRow,
+    figures=True,
     ask=_ask,
     tables=_tables,
 )

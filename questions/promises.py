@@ -232,6 +232,7 @@ PROMISE_QUALITY = Question(
     "Below standard must be 0.",
     parameters=QualityParameters,
     row=PromiseQualityRow,
+    figures=True,
     ask=_ask_quality,
     tables=by_group(
         number("Due", "promises_due"),

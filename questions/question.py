@@ -104,7 +104,8 @@ class Question(Generic[Parameters]):
     how it is written. A question about one thing says in `thing` what it is: no row means then that
     it is not there. Two questions may share a command, a list and one thing of it: the id is then
     optional. `tables` shows the rows to people. `whose` says whose a thing is, where the subject is
-    not the customer. `behind` is what rows open to, which are then `ExplainedRow`s.
+    not the customer. `behind` is what rows open to, which are then `ExplainedRow`s. `figures`: rows
+    are figures over many customers, and tell nothing of a single one: dashboards may ask it.
     """
 
     command: str | None
@@ -120,3 +121,4 @@ class Question(Generic[Parameters]):
     thing: str | None = None
     whose: Callable[[PgCursor, str], str | None] | None = None
     behind: Explanation | OneThing | Listed | None = None
+    figures: bool = False

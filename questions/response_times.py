@@ -96,6 +96,7 @@ RESPONSE_TIMES = Question(
     "answered in business time. Within target: by the service level in force.",
     parameters=ResponseTimeParameters,
     row=ResponseTimeRow,
+    figures=True,
     ask=_ask,
     tables=by_group(*WAITS, after="metric"),
     behind=Explanation(

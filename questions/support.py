@@ -180,6 +180,7 @@ SUPPORT_TIMES = Question(
     "those still open, with its 95 % interval.",
     parameters=SupportTimeParameters,
     row=SupportTimeRow,
+    figures=True,
     ask=_ask_times,
     tables=_times,
 )

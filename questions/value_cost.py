@@ -46,6 +46,7 @@ VALUE_COST = Question(
     "quarter 1 is the cheapest. Who is behind a cell: servicetrail value-cost-customers.",
     parameters=Window,
     row=ValueCostRow,
+    figures=True,
     ask=_ask,
     tables=in_columns(
         column("Tier", "tier"),

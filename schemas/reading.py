@@ -4,6 +4,7 @@ In this order: who is speaking (source, id), what about (type, schema), when, th
 message that cannot be read still says as much as could be read of it.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,31 @@ def read(
         ) from None
 
 
+def source_of(message: Message) -> str:
+    """As which source the message speaks, seen as `read` sees it; empty if it names none, and its
+    way in neither.
+    """
+    seen = Seen(message.default_source, message.default_id)
+    with suppress(Problem):
+        _opened(message, len(message.body), seen)
+    return seen.source
+
+
+def _opened(message: Message, max_bytes: int, seen: Seen) -> tuple[str, Attributes]:
+    """The content type, and the attributes, which say who is speaking."""
+    identify(message.attributes, seen)
+    if len(message.body) > max_bytes:
+        raise Problem("too_large", f"a message has at most {max_bytes:,} bytes")
+    content_type = content_type_of(message.content_type) or told_from(
+        message.body, message.attributes
+    )
+    if content_type != STRUCTURED:
+        return content_type, message.attributes
+    attributes = structured(message.body)
+    identify(attributes, seen)
+    return content_type, attributes
+
+
 def _read(
     message: Message,
     now: datetime,
@@ -81,15 +107,9 @@ def _read(
     seen: Seen,
     ours: bool,
 ) -> Event:
-    attributes: Attributes = message.attributes
-    identify(attributes, seen)
+    content_type, attributes = _opened(message, max_bytes, seen)
     body: Any = message.body
-    if len(body) > max_bytes:
-        raise Problem("too_large", f"a message has at most {max_bytes:,} bytes")
-    content_type = content_type_of(message.content_type) or told_from(body, attributes)
     if content_type == STRUCTURED:
-        attributes = structured(body)
-        identify(attributes, seen)
         content_type, body = structured_data(attributes)
     refuse_nameless(seen)
     seen.sequence = sequence_of(attributes.get("sequence"))

@@ -13,8 +13,9 @@ from servicetrail.consuming import Consumption
 from servicetrail.metrics import Metrics, counting
 from servicetrail.projecting import Projector
 from servicetrail.sealing import Sealing, witnesses_of
-from servicetrail.settings import Settings
+from servicetrail.settings import PREFIX, Settings, SettingsWrong, is_loopback
 from servicetrail.system import System
+from web.access import Admission
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
@@ -49,20 +50,33 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
+def admission_of(system: System) -> Admission:
+    """Who may call. Raises SettingsWrong where everybody might whom the network brings here."""
+    settings = system.settings
+    admission = Admission(system.tokens(), settings.access_token_text)
+    if not is_loopback(settings.http_host) and not admission.is_closed():
+        raise SettingsWrong(
+            f"listening on {settings.http_host} reaches beyond this machine: make an access token "
+            f"with servicetrail token create, set {PREFIX}ACCESS_TOKEN, or listen on 127.0.0.1"
+        )
+    return admission
+
+
 def serve(
     system: System,
     listener: socket.socket,
     projector: Projector,
     started: Callable[[str], None],
     metrics: Metrics,
+    admission: Admission,
     consumption: Consumption | None = None,
     sealing: Sealing | None = None,
 ) -> None:
     """Answer HTTP until SIGINT or SIGTERM, then finish the requests in flight and everything they
     queued.
 
-    `started` is called with the address once requests are answered. `/health` tells what
-    `projector`, `consumption` and `sealing` are doing.
+    `started` is called with the address once requests are answered, of those whom `admission`
+    lets in. `/health` tells what `projector`, `consumption` and `sealing` are doing.
     """
     settings = system.settings
     with closing(
@@ -83,7 +97,8 @@ def serve(
                 witnesses=witnesses_of(settings),
                 live=live,
                 working=lambda: working(projector, consumption, sealing),
-                access_token=settings.access_token_text,
+                admission=admission,
+                tokens=system.tokens(),
                 max_request_bytes=settings.max_request_bytes,
                 max_request_events=settings.max_request_events,
                 metrics=metrics.registry,

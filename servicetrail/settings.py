@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SERVICETRAIL_"
@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     http_host: str = Field(
         default="127.0.0.1",
         description=(
-            "Address on which HTTP listens. Anything beyond loopback needs an access token."
+            "Address on which HTTP listens. Beyond loopback only where callers have to say who "
+            "they are: with SERVICETRAIL_ACCESS_TOKEN set, or a token made by `servicetrail token "
+            "create`."
         ),
     )
     http_port: PORT = Field(
@@ -103,8 +105,8 @@ class Settings(BaseSettings):
         default=None,
         min_length=16,
         description=(
-            "Token, of at least 16 characters, that every HTTP request but `/health` must carry "
-            "as `Authorization: Bearer`."
+            "Token of the operator, of at least 16 characters, who may do everything over HTTP: "
+            "`Authorization: Bearer TOKEN`. `servicetrail token create` makes tokens for others."
         ),
     )
     max_event_bytes: COUNT = Field(
@@ -269,15 +271,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Log lines below this level are left out."
     )
-
-    @model_validator(mode="after")
-    def _closed_beyond_loopback(self) -> Self:
-        if self.access_token is None and not is_loopback(self.http_host):
-            raise ValueError(
-                f"listening on {self.http_host} reaches beyond this machine: set "
-                f"{PREFIX}ACCESS_TOKEN, or listen on 127.0.0.1"
-            )
-        return self
 
     @field_validator("kafka_topics", mode="before")
     @classmethod

@@ -20,6 +20,7 @@ from ledger.garbage import ease_garbage_collection
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
+from ledger.tokens import Tokens
 from projections.model import ReadModel
 from projections.registry import read_models
 from projections.runner import Progress, Runner
@@ -74,6 +75,10 @@ class System:
         """What erases customers."""
         clear = partial(clear_outbox, self.settings.data_dir / OUTBOX_FILE)
         return Eraser(self.datastore, self.keyring, self.intake, clear)
+
+    def tokens(self) -> Tokens:
+        """Who may call over HTTP."""
+        return Tokens(self.datastore)
 
     @property
     def models(self) -> Callable[[], Sequence[ReadModel]]:

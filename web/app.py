@@ -11,12 +11,14 @@ from audit.notes import PublicKey
 from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
+from ledger.tokens import Tokens
 from projections.rebuilding import Models
 from web import audit as audit_routes
 from web import dead_letters as dead_letter_routes
 from web import document, erasing, events, health, one_event, problems, reading, streaming
 from web import metrics as metrics_route
-from web.access import BearerToken
+from web import tokens as token_routes
+from web.access import Admission, Door, check_role
 from web.committer import GroupCommitter
 from web.finished import Finished
 from web.limits import RequestLimit
@@ -43,7 +45,8 @@ def create_app(
     eraser: Eraser,
     live: Live,
     working: Callable[[], health.Working],
-    access_token: str | None,
+    admission: Admission,
+    tokens: Tokens,
     max_request_bytes: int,
     max_request_events: int,
     witnesses: Sequence[PublicKey] = (),
@@ -51,11 +54,12 @@ def create_app(
 ) -> FastAPI:
     """The application. Events go to `committer`, answers come from `reads`, where read
     models are built as `models` are, `dead_letters` is what can be done about inputs that were not
-    taken, `eraser` erases, `live` streams; all belong to the caller.
+    taken, `eraser` erases, `live` streams, `tokens` are made and revoked; all belong to the caller.
 
     `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
-    checked. With an `access_token`, everything but `/health` asks for it. With `metrics`, requests
-    are measured there, and `/metrics` shows all that stands in it.
+    checked. `admission` knows who may call anything but `/health`, and each route says which roles
+    it is open to. With `metrics`, requests are measured there, and `/metrics` shows all that stands
+    in it.
     """
     app = FastAPI(
         title="Servicetrail",
@@ -63,6 +67,7 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,  # the pages that FastAPI offers load scripts from elsewhere
         redoc_url=None,
+        dependencies=[Depends(check_role)],
     )
     for routes in (
         events.router(committer, max_events=max_request_events),
@@ -70,21 +75,22 @@ def create_app(
         erasing.router(eraser, reads, lambda: working().sealer == "running"),
         reading.router(reads, models),
         one_event.router(reads),
-        dead_letter_routes.router(reads, dead_letters, may_reveal=access_token is not None),
+        dead_letter_routes.router(reads, dead_letters),
+        token_routes.router(tokens),
         audit_routes.router(reads, witnesses),
         health.router(reads, working),
     ):
         app.include_router(routes, dependencies=[Depends(only_known)])
-    app.include_router(streaming.router(live))  # its parameters are those of any question
+    # Its parameters are those of any question.
+    app.include_router(streaming.router(live, admission))
     problems.install(app)
-    document.install(app, token=access_token is not None)
+    document.install(app, admission)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Compression, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Head)
     app.add_middleware(RequestLimit, max_bytes=max_request_bytes)
     app.add_middleware(Finished, tell=log_request)
-    if access_token is not None:
-        app.add_middleware(BearerToken, token=access_token)
+    app.add_middleware(Door, admission=admission)
     if metrics is not None:
         app.include_router(metrics_route.router(metrics))
         app.add_middleware(Finished, tell=HttpMetrics(metrics).count)

@@ -24,6 +24,7 @@ from audit.answers import (
 from audit.evidence import About, write_evidence
 from audit.notes import NoteWrong, PublicKey
 from ledger.datastore import Datastore
+from web.access import PERSONS, open_to
 from web.problems import Problem, bad_parameter, documented
 
 ZIP, TEXT = "application/zip", "text/plain"
@@ -47,6 +48,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/checkpoints",
         summary="Checkpoints, the newest first",
+        openapi_extra=open_to(PERSONS),
         responses=documented(422, 503),
     )
     def get_checkpoints(
@@ -60,6 +62,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/checkpoints/latest",
         summary="The newest checkpoint, as it was signed",
+        openapi_extra=open_to(PERSONS),
         response_class=PlainTextResponse,
         responses=_NOTE | documented(404, 503),
     )
@@ -70,6 +73,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/checkpoints/keys",
         summary="The public keys that sign checkpoints",
+        openapi_extra=open_to(PERSONS),
         responses=documented(503),
     )
     def get_keys() -> list[KeyTold]:
@@ -79,6 +83,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/checkpoints/{number}",
         summary="A checkpoint, as it was signed",
+        openapi_extra=open_to(PERSONS),
         response_class=PlainTextResponse,
         responses=_NOTE | documented(404, 422, 503),
     )
@@ -89,6 +94,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.post(
         "/checkpoints/cosignatures",
         summary="Cosignatures of witnesses",
+        openapi_extra=open_to(PERSONS),
         description=(
             "Takes a checkpoint with cosignatures (C2SP tlog-cosignature). Gives for each witness "
             "whether the cosignature was checked; where the key is not known it is only stored."
@@ -105,6 +111,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/proofs/inclusion/{position}",
         summary="That an event is in the newest checkpoint",
+        openapi_extra=open_to(PERSONS),
         responses=documented(404, 422, 503),
     )
     def get_inclusion(position: Annotated[int, Path(ge=1, le=_LARGEST)]) -> InclusionProof:
@@ -114,6 +121,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/proofs/consistency",
         summary="That the ledger of one checkpoint is the beginning of that of another",
+        openapi_extra=open_to(PERSONS),
         responses=documented(404, 422, 503),
     )
     def get_consistency(
@@ -127,6 +135,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
     @routes.get(
         "/evidence/{kind}/{id:id}",
         summary="Evidence about a customer, a complaint or a promise",
+        openapi_extra=open_to(PERSONS),
         description="As of the newest checkpoint, which is hardly older than a second.",
         response_class=Response,
         responses=_ARCHIVE | documented(404, 422, 503),

@@ -38,25 +38,27 @@ def messages(
     address: str,
     now: datetime,
     most: int,
+    source: str | None = None,
 ) -> list[Message]:
     """The messages of one request; raises Problem when they cannot be told from each other.
 
     `headers` are names and values as they came; `address` is the sender's; `now` an aware UTC
-    instant, the time of receipt; `most` is how many events one request may bring.
+    instant, the time of receipt; `most` is how many events one request may bring; `source` is who
+    speaks where an event does not say.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == BATCH:
         batch = [
-            _message(element, STRUCTURED, {}, address, now, {"index": index})
+            _message(element, STRUCTURED, {}, address, now, {"index": index}, source)
             for index, element in enumerate(islice(elements(body), most + 1))
         ]
         if len(batch) > most:
             raise too_large(f"a batch may bring at most {most:,} events; send it in parts")
         return batch
     if media_type == STRUCTURED:
-        return [_message(body, STRUCTURED, {}, address, now, {})]
+        return [_message(body, STRUCTURED, {}, address, now, {}, source)]
     if media_type in BINARY:
-        return [_message(body, media_type, attributes(headers), address, now, {})]
+        return [_message(body, media_type, attributes(headers), address, now, {}, source)]
     raise Problem(
         415,
         "unsupported-content-type",
@@ -126,13 +128,14 @@ def _message(
     address: str,
     now: datetime,
     origin: dict[str, int],
+    source: str | None,
 ) -> Message:
     return Message(
         body=body,
         content_type=content_type,
         attributes=found,
         # Whoever speaks HTTP can name its events; one without a name is rejected, and kept.
-        default_source="",
+        default_source=source or "",
         default_id="",
         default_time=now,
         origin={"http": address, **origin},

@@ -28,6 +28,7 @@ from ledger.dead_letters import (
 from ledger.keys import Keyring
 from ledger.reading import consistent
 from ledger.redriving import OPEN
+from ledger.tokens import Role
 from projections.answers import (
     LARGEST_PAGE,
     METRIC_VERSION,
@@ -39,6 +40,7 @@ from projections.answers import (
 from questions.parameters import Cursor, Instant, Text
 from questions.question import ListAnswer
 from schemas.message import Message
+from web.access import KEEPERS, caller_of, need, open_to
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
@@ -116,7 +118,7 @@ class Action(Filter):
     all: bool = Field(
         default=False, strict=True, description="Needed where neither ids nor a filter are given"
     )
-    by: Name | None = Field(default=None, description="Who asks. Default: the address")
+    by: Name | None = Field(default=None, description="For whom. Default: whoever calls")
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -208,13 +210,14 @@ def revealed(message: Message) -> dict[str, Any]:
     }
 
 
-def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> APIRouter:
-    """The routes; `may_reveal` where only those with the access token get this far."""
+def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
+    """The routes."""
     routes = APIRouter(tags=["dead letters"])
 
     @routes.get(
         "/dead-letters",
         summary="What was not taken, and why",
+        openapi_extra=open_to(KEEPERS),
         response_model=ListAnswer[DeadLetterRow],
         responses=in_either_form(422, 503),
     )
@@ -227,6 +230,8 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
     @routes.get(
         "/dead-letters/{kept_id}",
         summary="One input, and everything that happened to it",
+        description="Stewards may let it be revealed.",
+        openapi_extra=open_to(KEEPERS),
         response_model=ListAnswer[DeadLetter],
         responses=in_either_form(403, 404, 410, 422, 503),
     )
@@ -236,13 +241,8 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
         kept_id: Annotated[KeptId, Path()],
         asked: Annotated[ShowParameters, Query()],
     ) -> Response:
-        if asked.reveal and not may_reveal:
-            raise Problem(
-                403,
-                "not-revealed",
-                "Inputs are shown to those with the access token only",
-                "set SERVICETRAIL_ACCESS_TOKEN, or use servicetrail dead-letters show --reveal",
-            )
+        if asked.reveal:
+            _check_may_reveal(request)
         with _told():
             message = dead_letters.reveal(kept_id, who=_who(request)) if asked.reveal else None
             told = one(reads, dead_letters.keyring, kept_id)
@@ -253,6 +253,7 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
     @routes.post(
         "/dead-letters/redrive",
         summary="Take inputs again",
+        openapi_extra=open_to([Role.STEWARD]),
         description=(
             "Takes rejected and conflicting inputs through the door again, the oldest first, by "
             "today's schemas and rules, in one transaction of at most `limit`. With `repaired`, "
@@ -285,6 +286,7 @@ def router(reads: Datastore, dead_letters: DeadLetters, *, may_reveal: bool) -> 
     @routes.post(
         "/dead-letters/discard",
         summary="Put inputs aside for good",
+        openapi_extra=open_to([Role.STEWARD]),
         description=(
             "At most 1,000, the oldest first, in one transaction; they stay on record, and what "
             "waited behind them goes on."
@@ -332,7 +334,23 @@ def _answer(
     return Answer(position, as_of, known_at, METRIC_VERSION, rows, next_)
 
 
+def _check_may_reveal(request: Request) -> None:
+    """Show what an input says to nobody of whom it is not known who they are."""
+    if caller_of(request) is None:
+        raise Problem(
+            403,
+            "not-revealed",
+            "Inputs are shown to those with an access token only",
+            "make one with servicetrail token create, or set SERVICETRAIL_ACCESS_TOKEN; or use "
+            "servicetrail dead-letters show --reveal",
+        )
+    need(request, [Role.STEWARD])
+
+
 def _who(request: Request) -> str:
+    caller = caller_of(request)
+    if caller is not None:
+        return caller.who
     return f"http:{request.client.host}" if request.client else "http"
 
 

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from audit.certificate import Certificate, NotErased, certificate
 from ledger.datastore import Datastore
 from ledger.erasing import Eraser, NotEverywhere, NotOnHold, OnHold
+from ledger.tokens import Role
 from questions.parameters import Identifier, Instant, Text
+from web.access import KEEPERS, open_to
 from web.problems import Problem, documented
 
 Customer = Annotated[Identifier, Path()]
@@ -58,6 +60,7 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
     @routes.post(
         "/customers/{customer_id:id}/erasure",
         summary="Destroy a customer's personal data",
+        openapi_extra=open_to([Role.STEWARD]),
         description="It cannot be undone. Events, figures and proofs stay as they are. Gives the "
         "certificate; where its `proof` is null, GET gives it again once the event is sealed.",
         responses=documented(400, 409, 422, 503),
@@ -80,6 +83,7 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
     @routes.get(
         "/customers/{customer_id:id}/erasure",
         summary="The certificate of a customer's erasure",
+        openapi_extra=open_to(KEEPERS),
         description="Proven against the newest checkpoint. `servicetrail verify` and the verifier "
         "in evidence check it offline.",
         responses=documented(404, 422, 503),
@@ -93,6 +97,7 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
     @routes.post(
         "/customers/{customer_id:id}/hold",
         summary="Forbid erasing a customer",
+        openapi_extra=open_to([Role.STEWARD]),
         responses=documented(400, 422, 503),
     )
     def post_hold(customer_id: Customer, asked: HoldRequest) -> HoldDone:
@@ -102,6 +107,7 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
     @routes.post(
         "/customers/{customer_id:id}/hold/lift",
         summary="Allow erasing a customer again",
+        openapi_extra=open_to([Role.STEWARD]),
         responses=documented(400, 409, 422, 503),
     )
     def post_lift(customer_id: Customer, asked: HoldRequest) -> HoldDone:

@@ -13,7 +13,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from ledger.candidates import Receipt
+from ledger.kept import shown
+from ledger.tokens import Role, may_publish_as
+from schemas.message import Message
+from schemas.reading import source_of
 from web import cloudevents
+from web.access import Caller, caller_of, open_to
 from web.committer import Closed, GroupCommitter, QueueFull
 from web.problems import Problem, documented
 
@@ -82,16 +87,18 @@ def router(committer: GroupCommitter, *, max_events: int) -> APIRouter:
             "content mode. Every event gets a receipt. 202: all were taken (`appended`, "
             "`duplicate`, or `parked`: kept, and settled by itself once the event it waits for "
             "arrives). 207: some were taken, some `rejected` or in `conflict`. Sending an event "
-            "again is always safe."
+            "again is always safe. Channels publish for their own sources only; an event "
+            "that names none speaks as the first one of its token."
         ),
         responses={
             207: {"model": Receipts, "description": "Some were taken and some were not"},
             **documented(400, 401, 413, 415, 422, 503),
         },
-        openapi_extra={"requestBody": _REQUEST_BODY},
+        openapi_extra={"requestBody": _REQUEST_BODY, **open_to([Role.CHANNEL])},
     )
     async def post_events(request: Request) -> JSONResponse:
         body = await request.body()
+        caller = caller_of(request)
         messages = await run_in_threadpool(
             cloudevents.messages,
             body,
@@ -100,7 +107,10 @@ def router(committer: GroupCommitter, *, max_events: int) -> APIRouter:
             address=request.client.host if request.client else "unknown",
             now=datetime.now(UTC),
             most=max_events,
+            source=None if caller is None else _own_source(caller),
         )
+        if caller is not None and "*" not in caller.sources:
+            await run_in_threadpool(_check_sources, messages, caller)
         if not messages:
             return _answer([])
         try:
@@ -117,6 +127,28 @@ def router(committer: GroupCommitter, *, max_events: int) -> APIRouter:
         return _answer(answered)
 
     return routes
+
+
+def _own_source(caller: Caller) -> str | None:
+    """As which source a caller speaks who names none: the first that they have, if it is one."""
+    return next((each for each in caller.sources if not each.endswith("*")), None)
+
+
+def _check_sources(messages: Sequence[Message], caller: Caller) -> None:
+    """Refuse all of them if one speaks as a source that is not the caller's."""
+    for index, message in enumerate(messages):
+        source = source_of(message)
+        # Without any source it is rejected, by whomever it comes.
+        if source and not may_publish_as(caller.sources, source):
+            raise Problem(
+                403,
+                "not-your-source",
+                "This source is not yours",
+                f"event {index + 1} speaks as {shown(source)}; {caller.who} may publish as "
+                f"{', '.join(caller.sources) or 'no source at all'}; nothing was taken",
+                source=shown(source),
+                index=index,
+            )
 
 
 def _answer(receipts: Sequence[Receipt]) -> JSONResponse:

@@ -17,6 +17,7 @@ from ledger.datastore import Datastore
 from ledger.reading import last_position
 from projections.answers import answer, snapshot
 from projections.registry import read_models
+from web.access import OPERATION, open_to
 from web.problems import documented
 
 ProjectorState: TypeAlias = Literal["running", "failing", "stopped"]
@@ -109,7 +110,12 @@ def router(reads: Datastore, working: Callable[[], Working]) -> APIRouter:
     """The routes for those who keep the program running."""
     routes = APIRouter(tags=["operation"])
 
-    @routes.get("/status", summary="Where ledger and read models stand", responses=documented(503))
+    @routes.get(
+        "/status",
+        summary="Where ledger and read models stand",
+        openapi_extra=open_to(OPERATION),
+        responses=documented(503),
+    )
     def get_status() -> Status:
         return standing(reads)
 

@@ -9,6 +9,8 @@ from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from web.access import OPERATION, open_to
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -60,6 +62,7 @@ def router(registry: CollectorRegistry) -> APIRouter:
     @routes.get(
         "/metrics",
         summary="Metrics for Prometheus",
+        openapi_extra=open_to(OPERATION),
         response_class=Response,
         responses={
             200: {

@@ -15,6 +15,7 @@ from projections.timeline.event import event_named, schema_text
 from questions.event import EventRow
 from questions.parameters import Identifier
 from questions.question import ListAnswer
+from web.access import EVERY_ROLE, PERSONS, open_to
 from web.preferences import MediaType
 from web.problems import Problem, documented
 from web.responses import in_either_form, response
@@ -31,6 +32,7 @@ def router(reads: Datastore) -> APIRouter:
             "Percent-encode both, slashes as %2F: each is one segment of the path. What was "
             "rejected, parked or in conflict is told as well, with its inputs."
         ),
+        openapi_extra=open_to(PERSONS),
         response_model=ListAnswer[EventRow],
         responses=in_either_form(404, 422, 503),
     )
@@ -55,6 +57,7 @@ def router(reads: Datastore) -> APIRouter:
     @routes.get(
         "/schemas/{fingerprint}",
         summary="The Avro schema that events were written with",
+        openapi_extra=open_to(EVERY_ROLE),
         responses={
             200: {"content": {"application/json": {"schema": {"type": "object"}}}},
             **documented(404, 422, 503),

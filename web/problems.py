@@ -101,7 +101,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     descriptions = {
         400: "The request cannot be read",
         401: "The access token is missing or wrong",
-        403: "The input may not be shown here",
+        403: "The caller's role does not include this, or nobody may do it over HTTP",
         404: "There is no such thing",
         406: "The answer is not available in the form that Accept asks for",
         409: "Something was done about it already",

@@ -21,6 +21,7 @@ from questions.parameters import AsOf
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
 from schemas.codec import instant_text
+from web.access import FIGURES, PERSONS, open_to
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
 from web.responses import in_either_form, response
@@ -65,6 +66,7 @@ def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
         name=question.path,
         summary=question.summary,
         description=question.details,
+        openapi_extra=open_to(FIGURES if question.figures else PERSONS),
         response_model=ListAnswer[question.row],  # type: ignore[name-defined]  # a class at run time
         responses={
             **in_either_form(422, 503, *([404] if question.thing else [])),

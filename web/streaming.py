@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, get_origin
 
 from eventsourcing.persistence import PersistenceError
@@ -22,6 +23,7 @@ from questions.explaining import linked
 from questions.parameters import AsOf
 from questions.question import Question
 from questions.registry import QUESTIONS
+from web.access import FIGURES, PERSONS, Admission, NotAdmitted, need, open_to
 from web.problems import (
     Problem,
     bad_parameter,
@@ -106,7 +108,7 @@ class Live:
         return {"position": told["position"], "known_at": told["known_at"]}
 
 
-def router(live: Live) -> APIRouter:
+def router(live: Live, admission: Admission) -> APIRouter:
     """The route that streams."""
     routes = APIRouter(tags=["read models"])
 
@@ -118,8 +120,10 @@ def router(live: Live) -> APIRouter:
             "on, at most four times a second; with `question`, also `answer`, as its route gives "
             "it, whenever its rows have changed. The id of an event is the position: a client that "
             "comes back with `Last-Event-ID` hears from there on. Further parameters are those of "
-            "the question, but for `as_of`, `known_at` and `read`."
+            "the question, but for `as_of`, `known_at` and `read`. Lists of persons are for the "
+            "role auditor; a stream ends when its token does."
         ),
+        openapi_extra=open_to(FIGURES),
         response_class=StreamingResponse,
         responses={
             200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
@@ -137,6 +141,8 @@ def router(live: Live) -> APIRouter:
         given = {name: request.query_params.getlist(name) for name in request.query_params}
         given.pop("question", None)
         followed = None if question is None else _Followed(live.reads, question, given)
+        if followed is not None and not followed.question.figures:
+            need(request, PERSONS)
         if question is None and given:
             raise bad_parameter(next(iter(given)), "goes with a question")
         if live.clients >= live.most:
@@ -148,7 +154,7 @@ def router(live: Live) -> APIRouter:
                 headers={"Retry-After": "60"},
             )
         return StreamingResponse(
-            _events(live, followed, _seen(request)),
+            _events(live, followed, _seen(request), partial(_ended, admission, request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -161,11 +167,29 @@ def _seen(request: Request) -> int | None:
     return int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
 
 
-async def _events(live: Live, followed: _Followed | None, seen: int | None) -> AsyncIterator[str]:
+async def _ended(admission: Admission, request: Request) -> bool:
+    """Whether whoever listens would not be let in any more."""
+    try:
+        await admission.caller(request.state.secret)
+    except NotAdmitted:
+        return True
+    except PersistenceError:
+        return False  # as long as nobody can be asked, nothing is told either
+    return False
+
+
+async def _events(
+    live: Live,
+    followed: _Followed | None,
+    seen: int | None,
+    ended: Callable[[], Awaitable[bool]],
+) -> AsyncIterator[str]:
     live.clients += 1
     try:
         while not live.closed:
             standing = await live.after(seen)
+            if await ended():
+                return
             if standing is None:
                 yield ": nothing new\n\n"
                 continue
@@ -192,7 +216,7 @@ class _Followed:
             if fixed in given:
                 raise bad_parameter(fixed, "live figures are as of now")
         self._reads = reads
-        self._question = LIVE[name]
+        self.question = LIVE[name]
         self._given = {
             field: values if self._is_list(field) else values[-1] for field, values in given.items()
         }
@@ -204,25 +228,25 @@ class _Followed:
         try:
             asked = self._asked()
             with snapshot(self._reads) as cursor:
-                told = self._question.ask(cursor, asked)
+                told = self.question.ask(cursor, asked)
         except (WrongParameter, PersistenceError):
             return None
         if told.rows == self._rows:
             return None
         self._rows = told.rows
-        return plain(linked(self._question, asked, told))
+        return plain(linked(self.question, asked, told))
 
     def _asked(self) -> AsOf:
-        fields = self._question.parameters.model_fields
+        fields = self.question.parameters.model_fields
         known = [field.alias or name for name, field in fields.items() if name not in _FIXED]
         if unknown := self._given.keys() - known:
             raise unknown_parameters(sorted(unknown), known)
         try:
-            asked: AsOf = self._question.parameters.model_validate(self._given)
+            asked: AsOf = self.question.parameters.model_validate(self._given)
         except ValidationError as error:
             raise parameters_at_fault(error.errors()) from None
         return asked
 
     def _is_list(self, name: str) -> bool:
-        fields = self._question.parameters.model_fields
+        fields = self.question.parameters.model_fields
         return name in fields and get_origin(fields[name].annotation) is list

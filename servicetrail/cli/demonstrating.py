@@ -34,7 +34,7 @@ from servicetrail.cli.output import err, footer, out, print_table, printable
 from servicetrail.cli.reading import ask
 from servicetrail.metrics import Metrics
 from servicetrail.projecting import projecting
-from servicetrail.serving import AddressTaken, listening, serve
+from servicetrail.serving import AddressTaken, admission_of, listening, serve
 from servicetrail.settings import Settings, read_settings
 from servicetrail.signals import signals_unwind
 from servicetrail.system import System, open_system
@@ -69,6 +69,7 @@ def demo_command(
             append_sample(system)
             customer = show_figures(system)
             if listener is not None:
+                admission = admission_of(system)
                 metrics = Metrics(system)
                 projector = stack.enter_context(projecting(system, metrics))
                 serve(
@@ -77,6 +78,7 @@ def demo_command(
                     projector,
                     lambda at: show_api(at, customer, settings),
                     metrics,
+                    admission,
                 )
     except AddressTaken as error:
         raise Fail(str(error)) from None

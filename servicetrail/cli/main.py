@@ -36,6 +36,7 @@ GROUPS = {
     "sealing": {"seal", "verify"},
     "checkpoints": {"checkpoints"},
     "status": {"status", "version"},
+    "tokens": {"token"},
     "schemas": {"schemas"},
 }
 """The modules, in the order of the help text, and the commands that each adds."""

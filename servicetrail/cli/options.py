@@ -26,7 +26,7 @@ def _parser(parse: Callable[[str], T], name: str) -> Callable[[str], T]:
     return parsed
 
 
-_instant = _parser(instant, "INSTANT")
+parse_instant = _parser(instant, "INSTANT")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
@@ -34,7 +34,7 @@ Since = Annotated[
     datetime | None,
     typer.Option(
         "--since",
-        parser=_instant,
+        parser=parse_instant,
         metavar="INSTANT",
         help="Only what was received at or after this.",
     ),
@@ -42,20 +42,23 @@ Since = Annotated[
 Until = Annotated[
     datetime | None,
     typer.Option(
-        "--until", parser=_instant, metavar="INSTANT", help="Only what was received before this."
+        "--until",
+        parser=parse_instant,
+        metavar="INSTANT",
+        help="Only what was received before this.",
     ),
 ]
 RequestedAt = Annotated[
     datetime | None,
     typer.Option(
-        "--requested-at", parser=_instant, metavar="INSTANT", help="When it was asked for."
+        "--requested-at", parser=parse_instant, metavar="INSTANT", help="When it was asked for."
     ),
 ]
 Start = Annotated[
     datetime | None,
     typer.Option(
         "--start",
-        parser=_instant,
+        parser=parse_instant,
         metavar="INSTANT",
         help="When the first events happen (RFC 3339 or a date). Default: 2026-01-01.",
         show_default=False,
@@ -73,7 +76,7 @@ AsOf = Annotated[
     datetime | None,
     typer.Option(
         "--as-of",
-        parser=_instant,
+        parser=parse_instant,
         metavar="INSTANT",
         help="Only what had happened by then. Default: now.",
         show_default=False,
@@ -82,13 +85,16 @@ AsOf = Annotated[
 From = Annotated[
     datetime | None,
     typer.Option(
-        "--from", parser=_instant, metavar="INSTANT", help="Only what happened at or after this."
+        "--from",
+        parser=parse_instant,
+        metavar="INSTANT",
+        help="Only what happened at or after this.",
     ),
 ]
 To = Annotated[
     datetime | None,
     typer.Option(
-        "--to", parser=_instant, metavar="INSTANT", help="Only what happened before this."
+        "--to", parser=parse_instant, metavar="INSTANT", help="Only what happened before this."
     ),
 ]
 KnownAt = Annotated[

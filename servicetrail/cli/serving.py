@@ -15,7 +15,7 @@ from servicetrail.consuming import consuming, consuming_of
 from servicetrail.metrics import Metrics
 from servicetrail.projecting import projecting
 from servicetrail.sealing import sealing
-from servicetrail.serving import AddressTaken, listening, serve
+from servicetrail.serving import AddressTaken, admission_of, listening, serve
 from servicetrail.settings import read_settings
 from servicetrail.signals import signals_unwind
 from servicetrail.system import open_system
@@ -66,6 +66,7 @@ def up_command(
             stack.enter_context(signals_unwind())
             listener = stack.enter_context(listening(settings))
             system = stack.enter_context(open_system(settings))
+            admission = admission_of(system)
             metrics = Metrics(system)
             projector = stack.enter_context(projecting(system, metrics))
             seals = stack.enter_context(sealing(system)) if settings.sealing else None
@@ -84,6 +85,7 @@ def up_command(
                 projector,
                 lambda at: out.print(f"Servicetrail is up at {at}"),
                 metrics,
+                admission,
                 consumption,
                 seals,
             )

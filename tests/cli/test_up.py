@@ -116,6 +116,16 @@ def test_it_refuses_to_listen_beyond_loopback_without_a_token(command: Command) 
     command.environment["SERVICETRAIL_ACCESS_TOKEN"] = "a-token-of-some-length"
     with up(command, "--host", "0.0.0.0") as (process, client):
         assert client.get("/channels").status_code == 401
+        made = command.run("token", "create", "--name", "wall", "--role", "dashboard")
+        mine = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        assert client.get("/channels", headers=mine).status_code == 200
+        assert client.get("/tokens", headers=mine).status_code == 403
+        assert stopped(process, signal.SIGTERM)[0] == 0
+    # One that was made is enough from now on.
+    del command.environment["SERVICETRAIL_ACCESS_TOKEN"]
+    with up(command, "--host", "0.0.0.0") as (process, client):
+        assert client.get("/channels").status_code == 401
+        assert client.get("/channels", headers=mine).status_code == 200
         assert stopped(process, signal.SIGTERM)[0] == 0
 
 

@@ -11,10 +11,12 @@ from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
 from ledger.intake import Intake
 from ledger.keys import Keyring, MasterKey
+from ledger.tokens import Tokens
 from projections.registry import read_models
 from projections.runner import Runner
 from servicetrail.serving import address_of, listening
 from servicetrail.settings import Settings
+from web.access import Admission
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
@@ -61,7 +63,8 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
             eraser=Eraser(datastore, keyring, intake),
             live=live,
             working=Working,
-            access_token=access_token,
+            admission=Admission(Tokens(datastore), access_token),
+            tokens=Tokens(datastore),
             max_request_bytes=3_000_000,
             max_request_events=1_000,
         )

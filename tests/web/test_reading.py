@@ -457,6 +457,8 @@ def test_the_document_names_every_route_with_examples_and_problems(api: Api) -> 
         "/proofs/inclusion/{position}",
         "/proofs/consistency",
         "/evidence/{kind}/{id}",
+        "/tokens",
+        "/tokens/{token_id}/revocation",
         "/status",
         "/health",
     }

@@ -1,0 +1,290 @@
+"""Who may call: every route by every role, tokens that count no more, and channels' own sources."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from ledger.datastore import Datastore
+from ledger.tokens import Role, Tokens, TokenWrong
+from questions.registry import QUESTIONS
+from tests.web.conftest import Api, serving
+from tests.web.test_posting import touchpoint
+from web.access import REMEMBERED_SECONDS
+
+CHANNEL, DASHBOARD, AUDITOR, STEWARD = Role
+OPERATOR = "the operator's own token"
+MAIL = "https://mail.example"
+FIGURES, PERSONS = {DASHBOARD, AUDITOR}, {AUDITOR}
+RUNNING, KEPT = {DASHBOARD, AUDITOR, STEWARD}, {AUDITOR, STEWARD}
+DECIDED: dict[str, set[Role]] = {
+    "POST /events": {CHANNEL},
+    "GET /events/{source}/{id}": PERSONS,
+    "GET /events/by-position/{position}": PERSONS,
+    "GET /schemas/{fingerprint}": {*Role},
+    "GET /customers/{customer_id}/timeline": PERSONS,
+    "GET /customers/{customer_id}/replay": PERSONS,
+    "GET /customers/{customer_id}": PERSONS,
+    "GET /channels": FIGURES,
+    "GET /channel-duplicates": PERSONS,
+    "GET /channel-duplicates-by-channels": FIGURES,
+    "GET /contradictions": PERSONS,
+    "GET /contradictions-by-channels": FIGURES,
+    "GET /response-times": FIGURES,
+    "GET /promises": PERSONS,
+    "GET /promises/{promise_id}": PERSONS,
+    "GET /promise-quality": FIGURES,
+    "GET /complaints": PERSONS,
+    "GET /complaints/{complaint_id}": PERSONS,
+    "GET /complaint-quality": FIGURES,
+    "GET /attention": PERSONS,
+    "GET /support-requests": PERSONS,
+    "GET /support-times": FIGURES,
+    "GET /effects": FIGURES,
+    "GET /value-cost": FIGURES,
+    "GET /value-cost/customers": PERSONS,
+    "GET /explain": PERSONS,
+    "GET /stream": FIGURES,
+    "GET /checkpoints": PERSONS,
+    "GET /checkpoints/latest": PERSONS,
+    "GET /checkpoints/keys": PERSONS,
+    "GET /checkpoints/{number}": PERSONS,
+    "POST /checkpoints/cosignatures": PERSONS,
+    "GET /proofs/inclusion/{position}": PERSONS,
+    "GET /proofs/consistency": PERSONS,
+    "GET /evidence/{kind}/{id}": PERSONS,
+    "GET /dead-letters": KEPT,
+    "GET /dead-letters/{kept_id}": KEPT,
+    "POST /dead-letters/redrive": {STEWARD},
+    "POST /dead-letters/discard": {STEWARD},
+    "POST /customers/{customer_id}/erasure": {STEWARD},
+    "GET /customers/{customer_id}/erasure": KEPT,
+    "POST /customers/{customer_id}/hold": {STEWARD},
+    "POST /customers/{customer_id}/hold/lift": {STEWARD},
+    "GET /tokens": {STEWARD},
+    "POST /tokens": {STEWARD},
+    "POST /tokens/{token_id}/revocation": {STEWARD},
+    "GET /status": RUNNING,
+}
+"""To whom each route is open. A new one is decided about here, and by `web.access.open_to`."""
+
+
+class Doors(Api):
+    """The API with access control on, and a client for each role."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__(api.client, api.datastore)
+        self.tokens = Tokens(api.datastore)
+        self.of_role = {role: self.token(role, [MAIL] if role is CHANNEL else []) for role in Role}
+
+    def token(self, role: Role, sources: list[str] | None = None, **changes: Any) -> str:
+        secret, _ = self.tokens.create(role.value, role, by="Ada", sources=sources or [], **changes)
+        return secret
+
+    def get(self, path: str, token: str | None, **more: Any) -> httpx.Response:
+        return self.ask("GET", path, token, **more)
+
+    def ask(self, method: str, path: str, token: str | None, **more: Any) -> httpx.Response:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return self.client.request(method, path, headers=headers | more.pop("headers", {}), **more)
+
+    def publish(self, token: str, events: Any, mode: str = "-batch") -> httpx.Response:
+        headers = {"Content-Type": f"application/cloudevents{mode}+json"}
+        return self.ask("POST", "/events", token, content=json.dumps(events), headers=headers)
+
+
+@pytest.fixture
+def doors(datastore: Datastore) -> Iterator[Doors]:
+    with serving(datastore, access_token=OPERATOR) as api:
+        api.project()
+        yield Doors(api)
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    assert response.headers["content-type"] == "application/problem+json"
+    return response.status_code, response.json()["type"].removeprefix("urn:servicetrail:problem:")
+
+
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+def test_every_route_by_every_role(doors: Doors) -> None:
+    document = doors.get("/openapi.json", OPERATOR).json()
+    told = {
+        f"{method.upper()} {path}": operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if path != "/health"
+    }
+    security = {
+        route: {role for each in operation["security"] for role in each["token"]}
+        for route, operation in told.items()
+    }
+    assert security == DECIDED, "decide to whom the route is open, here and where it is made"
+    for route, allowed in DECIDED.items():
+        assert {"401", "403"} <= told[route]["responses"].keys()
+        method, path = route.split()
+        path = re.sub(r"\{\w+\}", "1", path).replace("/evidence/1", "/evidence/promise")
+        path = path.replace("/tokens/1", "/tokens/0000000000")
+        body = {"json": {}} if method == "POST" else {}
+        assert code(doors.ask(method, path, None, **body)) == (401, "no-access"), route
+        for role, token in doors.of_role.items():
+            if route == "GET /stream" and role in allowed:
+                continue  # it does not end; a story of its own is told of it
+            answer = doors.ask(method, path, token, **body)
+            if role in allowed:
+                assert answer.status_code not in (401, 403), f"{route} by a {role}: {answer.text}"
+            else:
+                assert code(answer) == (403, "role-missing"), f"{route} by a {role}"
+                assert answer.json()["needed"] == sorted(allowed)
+
+
+def test_figures_for_dashboards_say_nothing_of_a_single_person() -> None:
+    for question in QUESTIONS:
+        names = {*question.row.model_fields, *question.parameters.model_fields}
+        about_one = {"customer_id", "events", "thing_id"} | {question.subject} - {None}
+        assert question.figures == (
+            not any(
+                name in about_one or name.endswith(("customer_id", "promise_id", "complaint_id"))
+                for name in names | {str(question.subject)}
+            )
+            and question.command not in ("explain", "event")
+        ), question.path
+
+
+def test_the_operator_may_do_everything(doors: Doors) -> None:
+    assert doors.publish(OPERATOR, [touchpoint(1)]).status_code == 202
+    for path in ("/channels", "/promises", "/dead-letters", "/tokens", "/status"):
+        assert doors.get(path, OPERATOR).status_code == 200
+
+
+def test_a_token_that_is_nobody_s(doors: Doors) -> None:
+    auditor = doors.of_role[AUDITOR]
+    for wrong in (auditor[:-1], auditor + "A", auditor.swapcase(), "st_", "\u00e4", "a.b.c"):
+        refused = doors.client.get("/status", headers={"Authorization": f"Bearer {wrong}".encode()})
+        assert code(refused) == (401, "no-access")
+    for scheme in ("Basic", "bearer:", "Token"):
+        headers = {"Authorization": f"{scheme} {auditor}"}
+        assert doors.client.get("/status", headers=headers).status_code == 401
+    assert doors.client.get("/status", headers={"Authorization": f"BEARER {auditor}"}).is_success
+
+
+def test_a_revoked_token_counts_no_more_within_a_second(doors: Doors) -> None:
+    token = doors.of_role[AUDITOR]
+    assert doors.get("/status", token).status_code == 200
+    [mine] = [each for each in doors.get("/tokens", OPERATOR).json() if each["role"] == "auditor"]
+    path = f"/tokens/{mine['token_id']}/revocation"
+    revoked = doors.ask("POST", path, doors.of_role[STEWARD]).json()
+    assert revoked["revoked_by"] == "steward"
+    since = time.monotonic()
+    until(lambda: doors.get("/status", token).status_code == 401, REMEMBERED_SECONDS + 1)
+    assert time.monotonic() - since < REMEMBERED_SECONDS + 0.5
+    assert "was revoked at" in doors.get("/status", token).json()["detail"]
+    assert code(doors.ask("POST", path, OPERATOR)) == (409, "revoked")
+    assert code(doors.ask("POST", "/tokens/0123456789/revocation", OPERATOR))[0] == 404
+
+
+def test_a_token_ends_when_it_expires(doors: Doors) -> None:
+    end = datetime.now(UTC) + timedelta(seconds=0.5)
+    token = doors.token(DASHBOARD, expires_at=end)
+    assert doors.get("/channels", token).status_code == 200
+    until(lambda: datetime.now(UTC) >= end, 2)
+    refused = doors.get("/channels", token)
+    assert code(refused) == (401, "no-access")
+    assert "expired at" in refused.json()["detail"]
+    with pytest.raises(TokenWrong, match="expired already"):
+        doors.token(DASHBOARD, expires_at=end)
+
+
+def test_a_stream_ends_with_its_token(doors: Doors) -> None:
+    secret, token = doors.tokens.create("wall", DASHBOARD, by="Ada")
+    headers = {"Authorization": f"Bearer {secret}"}
+    with doors.client.stream("GET", "/stream?question=channels", headers=headers) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "id: 0"
+        doors.tokens.revoke(token.token_id, by="Ada")
+        until(lambda: doors.get("/channels", secret).status_code == 401, 3)
+        doors.publish(OPERATOR, [touchpoint(1)])
+        doors.project()
+        assert "id: 1" not in [*lines]
+    refused = doors.get("/stream?question=promises", doors.of_role[DASHBOARD])
+    assert code(refused) == (403, "role-missing")
+
+
+def test_a_token_is_told_once_and_kept_as_its_hash(doors: Doors) -> None:
+    asked = {"name": "shop", "role": "channel", "sources": ["https://shop.example/*"]}
+    made = doors.ask("POST", "/tokens", doors.of_role[STEWARD], json=asked)
+    assert made.status_code == 201
+    secret = made.json()["token"]
+    event = touchpoint(1, source="https://shop.example/till/7")
+    assert doors.publish(secret, [event]).status_code == 202
+    listed = doors.get("/tokens", OPERATOR)
+    assert (secret in listed.text, listed.json()[0]["created_by"]) == (False, "steward")
+    with doors.datastore.transaction() as cursor:
+        cursor.execute("SELECT tokens::text FROM access.tokens")
+        assert not any(secret in row or secret[3:] in row for (row,) in cursor)
+        with pytest.raises(Exception, match=r"append-only|permission denied"):
+            cursor.execute("DELETE FROM access.tokens")
+    without = doors.ask("POST", "/tokens", OPERATOR, json={"name": "shop", "role": "channel"})
+    assert "names the sources" in without.json()["detail"]
+
+
+@pytest.mark.parametrize("mode", ["batched", "structured", "binary", "guessed"])
+def test_a_channel_publishes_as_itself_only(doors: Doors, mode: str) -> None:
+    """Whatever it looks like, and wherever in a batch it stands."""
+    token = doors.token(CHANNEL, [MAIL, "https://shop.example/*"])
+    mine = touchpoint(1, source="https://shop.example/orders")
+    foreign = touchpoint(2, source="https://bank.example")
+    if mode == "batched":
+        refused = doors.publish(token, [mine, foreign, touchpoint(3)])
+        assert refused.json()["index"] == 1
+    elif mode == "structured":
+        twice = json.dumps(foreign)[:-1] + ', "source": "https://mail.example"}'
+        refused = doors.publish(token, foreign, "")
+        headers = {"Content-Type": "application/cloudevents+json"}
+        answer = doors.ask("POST", "/events", token, content=twice, headers=headers)
+        assert answer.status_code in (403, 422)
+    else:
+        names = ("id", "source", "type", "time", "specversion")
+        headers = {f"ce-{name}": foreign[name] for name in names}
+        headers |= {"ce-source": "https%3A//bank.example"}
+        refused = doors.ask("POST", "/events", token, json=foreign["data"], headers=headers)
+        if mode == "guessed":  # data that look like an event of somebody else are data
+            headers |= {"ce-source": MAIL, "Content-Type": "application/avro"}
+            hidden = doors.ask("POST", "/events", token, json=foreign, headers=headers)
+            assert hidden.json()["receipts"][0]["outcome"] == "rejected"
+            assert hidden.json()["receipts"][0]["source"] == MAIL
+    assert code(refused) == (403, "not-your-source")
+    assert "https://bank.example" in refused.json()["detail"]
+    assert doors.get("/status", OPERATOR).json()["last_position"] == 0
+    assert doors.publish(token, [mine, touchpoint(3)]).status_code == 202
+
+
+def test_what_names_no_source_is_put_down_to_the_token_s(doors: Doors) -> None:
+    unreadable = doors.publish(doors.of_role[CHANNEL], [{"source": 7, "id": "1"}, 12])
+    assert {each["source"] for each in unreadable.json()["receipts"]} == {MAIL}
+    [row] = doors.get("/status", OPERATOR).json()["rows"]
+    assert (row["source"], row["rejected"]) == (MAIL, 2)
+    nobody_s = doors.publish(doors.token(CHANNEL, ["https://*"]), [touchpoint(1, source=None)])
+    assert nobody_s.json()["receipts"][0]["reason"] == "missing_attribute"
+
+
+def test_without_a_token_anywhere_everybody_may_until_one_is_made(datastore: Datastore) -> None:
+    with serving(datastore) as api:
+        api.project()
+        assert api.client.get("/promises").status_code == 200
+        assert "security" not in api.client.get("/openapi.json").text
+        secret, token = Tokens(datastore).create("Ada", AUDITOR, by="Ada")
+        until(lambda: api.client.get("/promises").status_code == 401, REMEMBERED_SECONDS + 1)
+        Tokens(datastore).revoke(token.token_id, by="Ada")
+        mine = {"Authorization": f"Bearer {secret}"}
+        until(lambda: api.client.get("/promises", headers=mine).status_code == 401, 3)
+        assert api.client.get("/promises").status_code == 401
