@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from audit.exports.selection import Told
-from projections.conversations.fold import EPISODE_GAP, conversation_id, in_conversations
+from projections.conversations.fold import (
+    EPISODE_GAP,
+    Version,
+    conversation_id,
+    in_conversations,
+)
 from projections.conversations.versions import CORRECTED, RECORDED, related, version_of
 from projections.events import END
 
@@ -48,16 +53,29 @@ def cases_of(
 
 def conversations_of(
     history: Iterable[Told], episode_gap: timedelta = EPISODE_GAP
-) -> dict[str, str]:
-    """The conversation of each touchpoint of one customer, by their ids, as corrected."""
+) -> dict[str, Version]:
+    """The touchpoint that opened the conversation of each touchpoint of one customer, by the ids of
+    touchpoints, as corrected.
+    """
     versions = related(
         [version_of(told.event) for told in history if told.event.type in (RECORDED, CORRECTED)]
     )
     holding = [each for each in versions if each.visible_to == END and each.occurred_at != END]
     return {
-        version.touchpoint_id: conversation_id(first)
-        for version, first in in_conversations(holding, episode_gap)
+        version.touchpoint_id: first for version, first in in_conversations(holding, episode_gap)
     }
+
+
+def conversation_of(told: Told, opened_by: Mapping[str, Version]) -> str | None:
+    """The conversation that an event is part of: that of its touchpoint, or of the case that it
+    names. `opened_by` is what `conversations_of` gives.
+    """
+    if told.event.type in (RECORDED, CORRECTED):
+        first = opened_by.get(told.event.data["touchpoint_id"])
+        if first is not None:
+            return conversation_id(first)
+    named = told.record.get("case_id")
+    return None if named is None else f"case:{told.event.customer_id}:{named}"
 
 
 def _by_customer(_: Sequence[Told], __: timedelta) -> CaseOf:
@@ -69,16 +87,13 @@ def _by_customer(_: Sequence[Told], __: timedelta) -> CaseOf:
 
 
 def _by_conversation(history: Sequence[Told], episode_gap: timedelta) -> CaseOf:
-    conversations = conversations_of(history, episode_gap)
+    opened_by = conversations_of(history, episode_gap)
 
     def case(told: Told) -> Case | None:
-        customer, named = told.event.customer_id or "", told.record.get("case_id")
-        by_touchpoint = conversations.get(told.event.data.get("touchpoint_id") or "")
-        if told.event.type in (RECORDED, CORRECTED) and by_touchpoint is not None:
-            return Case(by_touchpoint, {"customer_id": customer}, [])
-        if named is not None:
-            return Case(f"case:{customer}:{named}", {"customer_id": customer}, [])
-        return None
+        conversation = conversation_of(told, opened_by)
+        if conversation is None:
+            return None
+        return Case(conversation, {"customer_id": told.event.customer_id or ""}, [])
 
     return case
 

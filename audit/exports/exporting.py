@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit.exports.cases import CONVERSATION
+from audit.exports.ocel import ocel_json, ocel_sqlite, ocel_xml
 from audit.exports.selection import Selection, Told, told_customers, told_events
 from audit.exports.tables import csv_rows, jsonl, parquet, workbook
 from audit.exports.xes import xes
@@ -130,6 +131,9 @@ FORMATS: dict[str, Format] = {
     "jsonl": Format(lambda export: jsonl(export.events()), "jsonl", "application/jsonl"),
     "csv": Format(lambda export: csv_rows(export.events()), "csv", "text/csv"),
     "xes": Format(xes, "xes", "application/xml"),
+    "ocel-json": Format(ocel_json, "json", "application/json"),
+    "ocel-xml": Format(ocel_xml, "xml", "application/xml"),
+    "ocel-sqlite": Format(ocel_sqlite, "sqlite", "application/vnd.sqlite3"),
     "xlsx": Format(
         lambda export: workbook(export.events(), export.about_text(), export.selection.as_of),
         "xlsx",

@@ -7,7 +7,7 @@ and whoever reads slowly holds up nobody.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from ledger.datastore import Datastore
 from ledger.reading import (
     LedgerEvent,
-    events_of_customer,
     selected_by_customer,
     selected_events,
 )
@@ -125,13 +124,12 @@ def told_customers(datastore: Datastore, selection: Selection) -> Iterator[list[
         yield sorted(history, key=lambda told: told.order)
 
 
-def is_known(datastore: Datastore, selection: Selection, customer_id: str) -> bool:
-    """Whether the selection has a history of this customer."""
+def is_told(datastore: Datastore, selection: Selection, customer_id: str) -> bool:
+    """Whether the selection has any event of this customer."""
+    of_one = replace(selection, customers=(customer_id,))
     if selection.customers is not None and customer_id not in selection.customers:
         return False
-    with datastore.transaction() as cursor:
-        events = events_of_customer(cursor, customer_id, until=selection.position)
-    return any(event.occurred_at <= selection.as_of for event in events)
+    return any(True for _ in told_events(datastore, of_one))
 
 
 def _by_customer(datastore: Datastore, selection: Selection) -> Iterator[Told]:
