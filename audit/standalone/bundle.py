@@ -12,7 +12,6 @@ from audit.standalone.events import Events, read_events
 from audit.standalone.proofs import (
     Checkpoint,
     Wrong,
-    chain,
     check_consistency,
     customer_hash,
     customers_root,
@@ -209,9 +208,8 @@ def _check_completeness(
     events: Events,
 ) -> None:
     key = hashlib.sha256(f"customer:{customer}".encode()).digest()
-    head = chain(bytes(32), events.leaves)
     if events:
-        found = customer_hash(key, len(events), head)
+        found = customer_hash(key, len(events), events.head)
     elif proof["customer"]["found"] is None:
         found = bytes(32)
     else:

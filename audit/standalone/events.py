@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO, Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from audit.standalone.proofs import Wrong, leaf_hash
+from audit.standalone.proofs import Wrong, chain, leaf_hash
 
 _PARALLEL_FROM_BYTES = 8_000_000
 _CHUNK_BYTES = 1_000_000
@@ -54,7 +54,8 @@ _LINE = re.compile(rb"^\{" + _MEMBERS + rb"\}\n", re.MULTILINE)
 class Events:
     """What is needed of events besides their contents, column by column.
 
-    `subjects`, `things` and `schemas` are all that there are, whichever event has them.
+    `subjects`, `things` and `schemas` are all that there are, whichever event has them. `head` is
+    that of the chain over all of them.
     """
 
     positions: List[int] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Events:
     subjects: Set[str] = field(default_factory=set)
     things: Set[str] = field(default_factory=set)
     schemas: Set[str] = field(default_factory=set)
+    head: bytes = bytes(32)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -196,6 +198,7 @@ def _extend(events: Events, others: Events) -> None:
     events.subjects.update(others.subjects)
     events.things.update(others.things)
     events.schemas.update(others.schemas)
+    events.head = chain(events.head, others.leaves)  # while other processes read what comes next
 
 
 def _chunks(file: IO[bytes], digest: Any, most: Optional[int] = None) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import struct
 from datetime import datetime, timedelta, timezone
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from audit.standalone.ed25519 import ed25519_verify
 
@@ -94,7 +94,7 @@ def root_of_some(leaves: Iterable[tuple[int, bytes]], size: int, proof: Sequence
     besides. Raises Wrong.
     """
     known = sorted(leaves)
-    indexes = [index for index, _ in known]
+    indexes, hashes = [index for index, _ in known], [found for _, found in known]
     if not known or len(set(indexes)) < len(known) or indexes[0] < 0 or indexes[-1] >= size:
         raise Wrong(f"the events are not {len(known)} different ones of the first {size}")
     if any(len(each) != 32 for each in proof):
@@ -102,24 +102,56 @@ def root_of_some(leaves: Iterable[tuple[int, bytes]], size: int, proof: Sequence
     left, width = iter(proof), size
     try:
         while width > 1:
-            above, at = [], 0
-            while at < len(known):
-                index, found = known[at]
-                at += 1
-                if index & 1:
-                    found = node(next(left), found)
-                elif at < len(known) and known[at][0] == index + 1:
-                    found = node(found, known[at][1])
-                    at += 1
-                elif index + 1 < width:
-                    found = node(found, next(left))
-                above.append((index >> 1, found))
-            known, width = above, (width + 1) >> 1
+            if indexes[-1] - indexes[0] == len(indexes) - 1:
+                hashes = _above_neighbours(indexes[0], hashes, width, left)
+                indexes = list(range(indexes[0] >> 1, (indexes[-1] >> 1) + 1))
+            else:
+                indexes, hashes = _above(indexes, hashes, width, left)
+            width = (width + 1) >> 1
     except StopIteration:
         raise Wrong("the proof that the events are in the ledger is too short") from None
     if next(left, None) is not None:
         raise Wrong("the proof that the events are in the ledger is too long")
-    return known[0][1]
+    return hashes[0]
+
+
+def _above_neighbours(
+    first: int, hashes: List[bytes], width: int, left: Iterator[bytes]
+) -> List[bytes]:
+    """The nodes above nodes that are all beside each other; see `_above`."""
+    last = first + len(hashes) - 1
+    if first & 1:
+        hashes = [next(left), *hashes]
+    alone = [] if last & 1 else hashes[-1:]
+    if alone and last + 1 < width:
+        hashes, alone = [*hashes, next(left)], []
+    sha256 = hashlib.sha256
+    pairs = zip(hashes[::2], hashes[1::2])  # noqa: B905 - no strict= in Python 3.9
+    return [sha256(b"\1" + one + other).digest() for one, other in pairs] + alone
+
+
+def _above(
+    indexes: List[int], hashes: List[bytes], width: int, left: Iterator[bytes]
+) -> Tuple[List[int], List[bytes]]:
+    """The nodes above some nodes of a level of this width; `left` are the missing ones, in order.
+
+    Raises StopIteration where these are too few.
+    """
+    sha256, end = hashlib.sha256, len(indexes)
+    above, found, at = [], [], 0
+    while at < end:
+        index, own = indexes[at], hashes[at]
+        at += 1
+        if index & 1:
+            own = sha256(b"\1" + next(left) + own).digest()
+        elif at < end and indexes[at] == index + 1:
+            own = sha256(b"\1" + own + hashes[at]).digest()
+            at += 1
+        elif index + 1 < width:
+            own = sha256(b"\1" + own + next(left)).digest()
+        above.append(index >> 1)
+        found.append(own)
+    return above, found
 
 
 def check_consistency(first: int, first_root: bytes, second: int, second_root: bytes,
@@ -154,8 +186,9 @@ def check_consistency(first: int, first_root: bytes, second: int, second_root: b
 
 def chain(head: bytes, leaves: Iterable[bytes]) -> bytes:
     """The head of a customer's chain after some more leaves."""
+    sha256 = hashlib.sha256
     for leaf in leaves:
-        head = hashlib.sha256(b"\x12" + head + leaf).digest()
+        head = sha256(b"\x12" + head + leaf).digest()
     return head
 
 
