@@ -55,11 +55,6 @@ def key_of(subject: str) -> bytes:
     return sha256(subject.encode()).digest()
 
 
-def chained(head: bytes, leaf: bytes) -> bytes:
-    """The head of a chain after one more event."""
-    return sha256(b"\x12" + head + leaf).digest()
-
-
 def entry_hash(entry: Entry) -> bytes:
     """The hash of a customer who is alone in a part of the tree."""
     return sha256(b"\x10" + _ENTRY.pack(*entry)).digest()
@@ -178,11 +173,6 @@ def bucket_number(key: bytes) -> int:
     return int.from_bytes(key[:2])
 
 
-def packed(entries: Iterable[Entry]) -> bytes:
-    """Entries as a bucket stores them."""
-    return b"".join([_ENTRY.pack(*entry) for entry in entries])
-
-
 def unpacked(stored: bytes) -> list[Entry]:
     """The entries of a bucket."""
     return [Entry._make(each) for each in _ENTRY.iter_unpack(stored)]
@@ -196,8 +186,25 @@ def load_crown(cursor: PgCursor) -> Crown:
 
 def load_buckets(cursor: PgCursor, numbers: Iterable[int]) -> dict[int, list[Entry]]:
     """The entries of the stored buckets with these numbers; of those without any, none."""
+    stored = _stored_buckets(cursor, numbers)
+    return {bucket: unpacked(entries) for bucket, entries in stored.items()}
+
+
+def _stored_buckets(cursor: PgCursor, numbers: Iterable[int]) -> dict[int, bytes]:
     cursor.execute(_SQL["load"], {"buckets": list(numbers)})
-    return {bucket: unpacked(bytes(entries)) for bucket, entries in cursor.fetchall()}
+    return {bucket: bytes(entries) for bucket, entries in cursor.fetchall()}
+
+
+def _split(stored: bytes) -> list[bytes]:
+    return [stored[at : at + _ENTRY.size] for at in range(0, len(stored), _ENTRY.size)]
+
+
+def _longer(entry: bytes, key: bytes, leaves: Sequence[bytes]) -> bytes:
+    """The packed entry of a customer after some more events; it is empty before the first."""
+    _, count, head = _ENTRY.unpack(entry) if entry else (key, 0, NOBODY)
+    for leaf in leaves:
+        head = sha256(b"\x12" + head + leaf).digest()
+    return _ENTRY.pack(key, count + len(leaves), head)
 
 
 def lengthen(cursor: PgCursor, crown: Crown, events: Mapping[bytes, Sequence[bytes]]) -> None:
@@ -205,17 +212,20 @@ def lengthen(cursor: PgCursor, crown: Crown, events: Mapping[bytes, Sequence[byt
     touched: dict[int, list[bytes]] = {}
     for key in events:
         touched.setdefault(bucket_number(key), []).append(key)
-    stored = load_buckets(cursor, touched)
+    stored = _stored_buckets(cursor, touched)
     rows = []
     for number, keys in touched.items():
-        entries = {entry.key: entry for entry in stored.get(number, [])}
+        there = stored.get(number, b"")
+        if len(keys) == 1 and there[:32] in (b"", keys[0]) and len(there) <= _ENTRY.size:
+            # Nearly all: the only customer of the bucket.
+            entry = _longer(there, keys[0], events[keys[0]])
+            rows.append((number, 1, sha256(b"\x10" + entry).digest(), entry))
+            continue
+        entries = {each[:32]: each for each in _split(there)}
         for key in keys:
-            _, count, head = entries.get(key, Entry(key, 0, NOBODY))
-            for leaf in events[key]:
-                head = sha256(b"\x12" + head + leaf).digest()
-            entries[key] = Entry(key, count + len(events[key]), head)
-        in_order = sorted(entries.values())
-        rows.append((number, len(in_order), subtree(in_order, BUCKET_BITS), packed(in_order)))
+            entries[key] = _longer(entries.get(key, b""), key, events[key])
+        after = b"".join(sorted(entries.values()))
+        rows.append((number, len(entries), subtree(unpacked(after), BUCKET_BITS), after))
     cursor.execute(
         _SQL["store"],
         {

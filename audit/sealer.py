@@ -6,7 +6,6 @@ that a checkpoint outside is never ahead of an honest database.
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from audit.merkle import HASH_BYTES, root_of
 from audit.notes import Checkpoint, Note, NoteWrong
 from audit.outside import OutsideWrong
 from audit.signing import SigningKeys
-from audit.tiles import EVENTS, REGISTER, Edge, TreeBroken, load_edge, store, stored_nodes
+from audit.tiles import EVENTS, REGISTER, Edge, TreeBroken, load_edge, split, store, stored_nodes
 from ledger.datastore import Datastore, PgCursor
 from ledger.listening import Wakeups
 from ledger.sql import named_queries
@@ -34,9 +33,6 @@ MOST_EVENTS = 20_000
 INTERVAL_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
 _SECONDS_BETWEEN_LOOKS = 5.0
-_COPY_HEADER_BYTES, _COPY_TRAILER_BYTES = 19, 2
-# Number of columns, then each hash behind its length.
-_COPY_ROW_BYTES = 2 + 2 * (4 + HASH_BYTES)
 
 _SQL = named_queries(Path(__file__).with_name("sealing.sql"))
 _log = structlog.get_logger(__name__)
@@ -253,19 +249,16 @@ class Sealer:
         before = trees.events.size
         if until == before:
             return
-        copied = io.BytesIO()
-        cursor.copy_expert(_SQL["event_leaves"].format(after=before, until=until), copied)
-        data = copied.getbuffer()[_COPY_HEADER_BYTES:-_COPY_TRAILER_BYTES]
-        if len(data) != (until - before) * _COPY_ROW_BYTES:
+        cursor.execute(_SQL["event_leaves"], {"after": before, "until": until})
+        [(hashes, subjects)] = cursor.fetchall()
+        leaves = split(bytes(hashes))
+        if len(leaves) != until - before:
             raise SealRefused(
                 f"events {before + 1:,} to {until:,} are not all there. Run: servicetrail verify"
             )
-        leaves: list[bytes] = []
         chains: dict[bytes, list[bytes]] = {}
-        for at in range(0, len(data), _COPY_ROW_BYTES):
-            leaf = bytes(data[at + 6 : at + 38])
-            leaves.append(leaf)
-            chains.setdefault(bytes(data[at + 42 : at + 74]), []).append(leaf)
+        for subject, leaf in zip(split(bytes(subjects)), leaves, strict=True):
+            chains.setdefault(subject, []).append(leaf)
         store(cursor, EVENTS, trees.events.append(leaves))
         lengthen(cursor, trees.customers, chains)
 

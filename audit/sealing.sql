@@ -16,10 +16,15 @@ SELECT
 SELECT clock_timestamp()
 
 -- The bytes of a leaf, and the subject it belongs to, both hashed where they lie: every column behind
--- its length in four bytes (ffffffff: NULL), and a version before all of it.
+-- its length in four bytes (ffffffff: NULL), and a version before all of it. One value for all rows:
+-- to fetch each by itself would keep the program busy that takes in events meanwhile.
 -- name: event_leaves
-COPY (
+SELECT
+    coalesce(string_agg(leaf, '' ORDER BY position), ''),
+    coalesce(string_agg(subject, '' ORDER BY position), '')
+FROM (
     SELECT
+        position,
         sha256(
             '\x0001'::bytea
             || '\x00000008'::bytea || int8send(position)
@@ -40,12 +45,11 @@ COPY (
             || coalesce(int4send(octet_length(causation_id)) || convert_to(causation_id, 'UTF8'), '\xffffffff')
             || coalesce('\x00000008' || int8send(sequence), '\xffffffff')
             || coalesce(int4send(octet_length(personal)) || personal, '\xffffffff')
-        ),
-        sha256(coalesce('customer:'::bytea || convert_to(customer_id, 'UTF8'), 'policies'))
+        ) AS leaf,
+        sha256(coalesce('customer:'::bytea || convert_to(customer_id, 'UTF8'), 'policies')) AS subject
     FROM ledger.events
-    WHERE position > {after} AND position <= {until}
-    ORDER BY position
-) TO STDOUT (FORMAT binary)
+    WHERE position > %(after)s AND position <= %(until)s
+) AS hashed
 
 -- name: register_leaves
 SELECT sha256(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg2
 
+from benchmarks import sealing
 from benchmarks.append import append
 from benchmarks.consuming import consume, profile, read_only
 from benchmarks.freshness import RATE, WARM_UP_SECONDS, freshness
@@ -30,7 +31,6 @@ from consumers.brokers.apache import VERSION as KAFKA_VERSION
 from ledger.garbage import ease_garbage_collection
 from schemas.files import messages_in
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COMMENTS = Path(__file__).with_name("comments.md")
 WORKERS = 2
 _SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size", "wal_compression")
@@ -43,7 +43,10 @@ def main() -> None:
     parser.add_argument("--append-batches", type=int, default=60, help="batches of 1,000 to append")
     parser.add_argument("--kafka-events", type=int, default=500_000, help="events in the topic")
     parser.add_argument("--fresh-seconds", type=int, default=60, help="of a steady stream")
-    parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
+    parser.add_argument(
+        "--sealed-events", type=int, default=sealing.EVENTS, help="in the ledger that is verified"
+    )
+    parser.add_argument("--out", type=Path, default=sealing.PAGE, help="where the page goes")
     options = parser.parse_args()
     page = "\n".join(_page(options)) + "\n"
     options.out.write_text(page)
@@ -83,6 +86,14 @@ def _page(options: argparse.Namespace) -> Iterator[str]:
             yield ""
             yield from report(rebuild(postgres, imported, workers=WORKERS), events, WORKERS)
     yield from _kafka(options.kafka_events, options.fresh_seconds)
+    yield from sealing.section(
+        sealing.measure(
+            options.sealed_events,
+            sealing.INGESTED,
+            sealing.OF_ONE_CUSTOMER,
+            sealing.PROCESSES,
+        )
+    )
     yield COMMENTS.read_text().rstrip()
 
 

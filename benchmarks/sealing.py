@@ -1,10 +1,11 @@
-"""What sealing costs, how fast it is verified, and how fast evidence is made.
+"""What sealing costs, how fast it is verified, and how fast evidence is made and checked.
 
-`python -m benchmarks.sealing [--events N] [--ingest N]`
+`python -m benchmarks.sealing [--events N]` prints it and writes its section of docs/benchmarks.md.
 """
 
 import argparse
 import gc
+import re
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
+from typing import NamedTuple
 
 import psycopg2
 
@@ -26,81 +28,181 @@ from audit.standalone.command import check_file
 from audit.whole import check_ledger
 from audit.whole_checkpoints import Outside
 from benchmarks.workload import Database, batches, database, server, simulated_messages
+from ledger.garbage import ease_garbage_collection
 from ledger.keys import MasterKey
 from ledger.rows import NewEvent, append, shard_of
 from schemas.catalogue import SHIPPED
 from schemas.codec import encode, event_id
 from schemas.message import Message
-from servicetrail.system import ease_garbage_collection
 
-TURN_BATCHES = 10
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+HEADING = "## Sealing and proof"
+TURN_BATCHES = 20
 LARGE_CUSTOMER, LARGE_CUSTOMER_EVENTS = "C-large", 1_000
 CUSTOMERS = 100_000
+EVENTS, INGESTED, OF_ONE_CUSTOMER, PROCESSES = 1_000_000, 200_000, 100_000, 2
+
+
+class Rate(NamedTuple):
+    """So many events in so many seconds."""
+
+    events: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.events / self.seconds:,.0f} events/s"
+
+
+class Evidence(NamedTuple):
+    """How long it took to make evidence and to check it, and its size in bytes."""
+
+    made: Rate
+    checked: Rate
+    archive_bytes: int
+
+
+class Measured(NamedTuple):
+    """Everything. `ingest` is without and with sealing, `waited` the seconds until a checkpoint."""
+
+    ingest: tuple[Rate, Rate]
+    waited: list[float]
+    sealed: Rate
+    verified: Rate
+    processes: int
+    evidence: Evidence
+    of_one_customer: Evidence
 
 
 def main() -> None:
-    """Run everything and print it."""
+    """Measure, print the section, and put it into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sealing", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="in the large ledger")
-    parser.add_argument("--ingest", type=int, default=100_000, help="events to take in both ways")
-    parser.add_argument("--processes", type=int, default=2, help="that verify the whole ledger")
+    parser.add_argument("--events", type=int, default=EVENTS, help="in the large ledger")
+    parser.add_argument("--ingest", type=int, default=INGESTED, help="events to take in both ways")
+    parser.add_argument(
+        "--one-customer", type=int, default=OF_ONE_CUSTOMER, help="events of a single customer"
+    )
+    parser.add_argument("--processes", type=int, default=PROCESSES, help="that verify the ledger")
+    parser.add_argument("--out", type=Path, default=PAGE, help="the page with the section")
     options = parser.parse_args()
+    measured = measure(options.events, options.ingest, options.one_customer, options.processes)
+    lines = "\n".join(section(measured)) + "\n"
+    print(lines)
+    options.out.write_text(put_into(options.out.read_text(), lines))
+
+
+def measure(events: int, ingested: int, of_one_customer: int, processes: int) -> Measured:
+    """Measure everything, one after the other."""
     with tempfile.TemporaryDirectory() as directory, server() as postgres:
         folder = Path(directory)
         with (
             database(postgres, "plain") as plain,
             database(postgres, "sealed") as sealed,
         ):
-            ingest(plain, sealed, folder / "ingest", options.ingest)
+            ingest_rates, waited = ingest(plain, sealed, folder / "ingest", ingested)
         with database(postgres, "large") as large:
-            keys = SigningKeys.made()
-            checkpoints = Directory(folder / "large")
-            fill(large, keys, checkpoints, options.events)
-            verify(large, keys, checkpoints, options.processes)
-            evidence(large, LARGE_CUSTOMER, folder / "evidence.zip")
+            keys, checkpoints = SigningKeys.made(), Directory(folder / "large")
+            append_events(large, events, customers=CUSTOMERS, also=LARGE_CUSTOMER)
+            sealed_rate = seal(large, keys, checkpoints)
+            verified = verify(large, keys, checkpoints, processes)
+            of_large = evidence(large, LARGE_CUSTOMER, folder / "evidence.zip")
         with database(postgres, "one_customer") as one:
             keys = SigningKeys.made()
-            append_events(one, 100_000, customers=1)
-            Sealer(one.datastore, lambda: keys, [Directory(folder / "one")]).seal()
-            evidence(one, "C-0", folder / "many.zip")
+            append_events(one, of_one_customer, customers=1)
+            seal(one, keys, Directory(folder / "one"))
+            of_one = evidence(one, "C-0", folder / "many.zip")
+    return Measured(ingest_rates, waited, sealed_rate, verified, processes, of_large, of_one)
 
 
-def ingest(plain: Database, sealed: Database, folder: Path, events: int) -> None:
-    """Two databases take the same batches by turns; a sealer runs while it is the second's turn."""
+def section(measured: Measured) -> Iterator[str]:
+    """The section of the page."""
+    plain, sealed = measured.ingest
+    share = (sealed.seconds / sealed.events) / (plain.seconds / plain.events) - 1
+    waited = quantiles(measured.waited, n=100)[98]
+    made, many = measured.evidence.made, measured.of_one_customer
+    events = measured.verified.events
+    yield f"{HEADING} of {events:,} events"
+    yield ""
+    yield (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} by `python -m benchmarks.sealing`. Ingest with "
+        f"and without sealing take turns of {TURN_BATCHES * 1_000:,} events on one server, "
+        f"{plain.events:,} each; a turn with sealing ends when everything is under a checkpoint."
+    )
+    yield ""
+    yield "| | measured | goal |"
+    yield "| --- | ---: | ---: |"
+    yield f"| ingest without sealing | {plain} | |"
+    yield f"| ingest with sealing | {sealed} | |"
+    yield f"| what sealing adds to the time of ingest | {share:+.1%} | at most 10 % |"
+    yield f"| from the append to the checkpoint, 99 % | {waited:.2f} s | at most 2 s |"
+    yield f"| sealing what is there, {measured.sealed.events:,} events | {measured.sealed} | |"
+    yield (
+        f"| `servicetrail verify` of {events:,} events in {measured.processes} processes | "
+        f"{measured.verified.seconds:.1f} s, {measured.verified} | "
+        "under 120 s for 1,000,000 events |"
+    )
+    yield (
+        f"| evidence about a customer of {made.events:,} events among {events:,} | "
+        f"{made.seconds:.2f} s | under 2 s |"
+    )
+    yield f"| verifying it offline | {measured.evidence.checked.seconds:.2f} s | |"
+    yield (
+        f"| evidence about a customer of {many.made.events:,} events, "
+        f"{many.archive_bytes / 1e6:.1f} MB | {many.made.seconds:.2f} s | |"
+    )
+    yield f"| verifying it offline | {many.checked} | at least 100,000 events/s |"
+    yield ""
+
+
+def put_into(page: str, lines: str) -> str:
+    """The page with this section in the place of the former one, or before what limits it."""
+    former = re.compile(rf"^{HEADING}.*?(?=^## )", re.MULTILINE | re.DOTALL)
+    if former.search(page):
+        return former.sub(lambda _: f"{lines}\n", page, count=1)
+    return page.replace("## What limits it", f"{lines}\n## What limits it", 1)
+
+
+def ingest(
+    plain: Database, sealed: Database, folder: Path, events: int
+) -> tuple[tuple[Rate, Rate], list[float]]:
+    """Two databases take the same batches by turns; a sealer runs while it is the second's turn.
+
+    The rates without and with it, and for each event the seconds until it was under a checkpoint.
+    The first turn is not measured.
+    """
     keys = SigningKeys.made()
     sealer = Sealer(sealed.datastore, lambda: keys, [Directory(folder)])
     seconds: Counter[str] = Counter()
-    ways = {"without sealing": plain, "with sealing": sealed}
+    ways = {"plain": plain, "sealed": sealed}
+    measured = 0
     for turn, batch in enumerate(_turns(list(batches(simulated_messages(events))))):
         for way, of in ways.items():
+            began = time.perf_counter()
             with sealing(sealer) if of is sealed else nullcontext():
-                began = time.perf_counter()
                 for messages in batch:
                     of.intake.take(messages)
-                if turn > 0:
-                    seconds[way] += time.perf_counter() - began
+            if turn > 0:
+                seconds[way] += time.perf_counter() - began
             gc.collect()
-    measured = events - TURN_BATCHES * 1_000
-    for way, spent in seconds.items():
-        print(f"ingest {way}: {measured / spent:,.0f} events/s")
-    share = seconds["with sealing"] / seconds["without sealing"] - 1
-    print(f"sealing takes {share:+.1%} of the time of ingest")
+        measured += sum(map(len, batch)) if turn > 0 else 0
     with closing(psycopg2.connect(sealed.owner_url)) as connection, connection.cursor() as cursor:
         cursor.execute(_WAITED)
         waited = [float(row[0]) for row in cursor.fetchall()]
-    print(f"append to checkpoint: 99 % within {quantiles(waited, n=100)[98]:.2f} s")
+    rates = Rate(measured, seconds["plain"]), Rate(measured, seconds["sealed"])
+    return rates, waited
 
 
 _WAITED = """
-SELECT extract(epoch FROM min(c.sealed_at) - e.recorded_at)
-FROM ledger.events AS e JOIN seal.checkpoints AS c ON c.size >= e.position
-GROUP BY e.position
+SELECT extract(epoch FROM c.sealed_at - e.recorded_at)
+FROM ledger.events AS e
+CROSS JOIN LATERAL (
+    SELECT sealed_at FROM seal.checkpoints WHERE size >= e.position ORDER BY size, number LIMIT 1
+) AS c
 """
 
 
 @contextmanager
 def sealing(sealer: Sealer) -> Iterator[None]:
-    """A sealer at work as in `servicetrail up`; what is left at the end is not measured."""
+    """A sealer at work as in `servicetrail up`, and at the end what is left."""
     stop = threading.Event()
 
     def run() -> None:
@@ -122,13 +224,16 @@ def _turns(items: list[list[Message]]) -> Iterator[list[list[Message]]]:
         yield items[start : start + TURN_BATCHES]
 
 
-def fill(of: Database, keys: SigningKeys, checkpoints: Directory, events: int) -> None:
-    """A large ledger of many customers, one of them with a thousand events spread over it."""
+def seal(of: Database, keys: SigningKeys, checkpoints: Directory) -> Rate:
+    """Seal everything there is."""
     sealer = Sealer(of.datastore, lambda: keys, [checkpoints])
-    append_events(of, events, customers=CUSTOMERS, also=LARGE_CUSTOMER)
     began = time.perf_counter()
-    made = sealer.seal()
-    print(f"sealed {events:,} events: {_rate(events, began)}, {made} checkpoints")
+    sealer.seal()
+    seconds = time.perf_counter() - began
+    with of.datastore.transaction() as cursor:
+        cursor.execute("SELECT max(size) FROM seal.checkpoints")
+        [(events,)] = cursor.fetchall()
+    return Rate(events, seconds)
 
 
 def append_events(of: Database, events: int, *, customers: int, also: str | None = None) -> None:
@@ -166,7 +271,7 @@ def _row(fingerprint: bytes, number: int, customer: str, facts: bytes) -> NewEve
     )
 
 
-def verify(of: Database, keys: SigningKeys, checkpoints: Directory, processes: int) -> None:
+def verify(of: Database, keys: SigningKeys, checkpoints: Directory, processes: int) -> Rate:
     """Check the whole ledger."""
     began = time.perf_counter()
     found = check_ledger(
@@ -177,31 +282,21 @@ def verify(of: Database, keys: SigningKeys, checkpoints: Directory, processes: i
         processes=processes,
     )
     assert not found.faults, found.faults
-    seconds = time.perf_counter() - began
-    print(
-        f"verify the whole ledger, {processes} processes: {found.events:,} events "
-        f"in {seconds:.1f} s, {found.events / seconds:,.0f} events/s"
-    )
+    return Rate(found.events, time.perf_counter() - began)
 
 
-def evidence(of: Database, customer: str, path: Path) -> None:
+def evidence(of: Database, customer: str, path: Path) -> Evidence:
     """Make evidence and verify it."""
     began = time.perf_counter()
     with path.open("wb") as stream:
-        made = write_evidence(of.datastore, About("customer", customer), stream)
-    seconds = time.perf_counter() - began
-    size = made.sealed.checkpoint.size
-    print(f"evidence of {made.events:,} events of {size:,}: {seconds:.2f} s")
+        events = write_evidence(of.datastore, About("customer", customer), stream).events
+    made = Rate(events, time.perf_counter() - began)
     began = time.perf_counter()
     check_file(str(path))
-    print(f"verify it: {_rate(made.events, began)}")
+    checked = Rate(events, time.perf_counter() - began)
     with zipfile.ZipFile(path) as archive:
-        print(f"its size: {sum(each.compress_size for each in archive.infolist()) / 1e6:.1f} MB")
-
-
-def _rate(events: int, began: float) -> str:
-    seconds = time.perf_counter() - began
-    return f"{events / seconds:,.0f} events/s ({seconds:.2f} s)"
+        size = sum(each.compress_size for each in archive.infolist())
+    return Evidence(made, checked, size)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The sealer: what is sealed when, by whom, with which key, and what it refuses."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from audit.customers import bucket_number, key_of
 from audit.files import write_whole
 from audit.notes import Checkpoint, Note
 from audit.sealer import Sealer, SealRefused
@@ -47,6 +49,25 @@ def test_events_are_sealed_in_portions_and_by_several_sealers_in_turn(fresh: Led
         assert sealer.step() is not None
     assert sizes(fresh) == [7, 307, 314, 321, 600]
     assert fresh.check().faults == []
+
+
+def test_customers_that_share_a_bucket_are_sealed_together_and_one_after_the_other(
+    fresh: Ledger,
+) -> None:
+    buckets: dict[int, list[str]] = {}
+    for number in itertools.count():
+        customer = f"C-{number}"
+        together = buckets.setdefault(bucket_number(key_of(f"customer:{customer}")), [])
+        together.append(customer)
+        if len(together) == 3:
+            break
+    one, other, last = together
+    for day, customers in enumerate([[one], [other], [one, other], [last, one, last]]):
+        for turn, customer in enumerate(customers):
+            fresh.take(touchpoint(f"T-{day}-{turn}", customer))
+        assert fresh.new_sealer().seal() == 1
+        assert fresh.check().faults == []
+    assert fresh.check().customers == 3
 
 
 def test_a_sealer_goes_on_where_another_ended(fresh: Ledger) -> None:
