@@ -16,7 +16,7 @@ from psycopg2 import sql
 from ledger.datastore import Datastore, PgCursor
 from ledger.sql import named_queries
 
-METRIC_VERSION = 1
+METRIC_VERSION = 2
 """Version of the definitions by which figures are computed (docs/reference/metrics.md)."""
 
 LARGEST_PAGE = 1_000

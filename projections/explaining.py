@@ -4,7 +4,8 @@ A question about figures has beside it a statement that selects the things behin
 Both are put together from the same common table expressions, so that a figure and what explains it
 cannot differ. Such a statement has these columns:
 
-* `kind`: interval, touchpoint, conversation, promise, complaint, feedback;
+* `thing`: what it is, told as `kind`: interval, touchpoint, conversation, promise, complaint,
+  feedback, request, tier;
 * `key`: text that tells things of one kind and one beginning from each other;
 * `figures`: the names of the figures that the thing counts in;
 * `state`: what became of it, in a word; null where there is nothing to say;
@@ -18,7 +19,8 @@ cannot differ. Such a statement has these columns:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +55,23 @@ class Behind:
     def parameters(self) -> dict[str, Any]:
         """The instant and the window, as the statements want them."""
         return {"as_of": self.page.as_of, **window(self.from_, self.to)}
+
+
+def worked_out(groups: Collection[str]) -> str:
+    """A statement whose things are those of the parameter `worked_out`: what `told` makes of them.
+
+    For things that are judged in Python; they have all the columns, `groups` among them.
+    """
+    return (
+        _SQL["worked_out"]
+        .replace("{groups}", ", ".join(groups))
+        .replace("{columns}", ", ".join(f"{name} text" for name in groups))
+    )
+
+
+def told(things: Iterable[Mapping[str, Any]]) -> str:
+    """Things as the parameter `worked_out`; a column that is left out is null."""
+    return json.dumps([*things], default=str)
 
 
 def explain(

@@ -14,6 +14,7 @@ from projections.customers.persons import ever_together
 from projections.knowing import knowing
 from projections.rebuilding import Models
 from projections.sides import side_snapshot
+from questions.explaining import EXPLAIN_PATH
 from questions.parameters import AsOf
 from questions.question import Question
 
@@ -56,7 +57,8 @@ def _customers(
     cursor: PgCursor, question: Question[Any], asked: AsOf, subject: str | None
 ) -> list[str]:
     """Whom the question is about: every id of one person. Raises NotKnownThen if it is not that."""
-    customer_id = getattr(asked, "customer_id", None)
+    # A row may be named by a customer and rest on all the others: an explanation is about none.
+    customer_id = None if question.path == EXPLAIN_PATH else getattr(asked, "customer_id", None)
     if question.subject == "customer_id":
         customer_id = subject
     elif question.whose is not None and subject is not None:

@@ -11,10 +11,15 @@ from pydantic import Field
 from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.complaints.judging import RULES
-from projections.complaints.quality import DIMENSIONS, complaint_quality
+from projections.complaints.quality import (
+    DIMENSIONS,
+    GROUPS,
+    behind_complaint_quality,
+    complaint_quality,
+)
 from projections.complaints.queries import VERDICTS, complaint, complaints, whose_complaint
 from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups, one_of
-from questions.question import ExplainedRow, OneThing, Question, RowModel
+from questions.question import ExplainedRow, Explanation, OneThing, Question, RowModel, figures_of
 from questions.tables import (
     Rows,
     Table,
@@ -105,7 +110,7 @@ class QualityParameters(Window):
     by: list[str] = groups(DIMENSIONS)
 
 
-class ComplaintQualityRow(RowModel):
+class ComplaintQualityRow(ExplainedRow):
     """How well one group of complaints was handled; a column for each dimension first."""
 
     channel: str | None = None
@@ -262,5 +267,10 @@ COMPLAINT_QUALITY = Question(
         duration("Anticipate", "anticipate_km_median_seconds"),
         column("Violated most", "violations", _foremost, wraps=True),
         after="complaints",
+    ),
+    behind=Explanation(
+        groups=GROUPS,
+        figures=figures_of(ComplaintQualityRow, *GROUPS),
+        ask=behind_complaint_quality,
     ),
 )

@@ -13,7 +13,7 @@ from projections.answers import Answer
 from projections.customers.page import customer
 from questions.complaints import ComplaintStanding
 from questions.parameters import AsOf
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, OneThing, Question, RowModel
 from questions.support import REQUESTS, SupportRequestRow
 from questions.tables import (
     Column,
@@ -174,7 +174,7 @@ class CostPart(RowModel):
     currency: str | None
 
 
-class CustomerPage(RowModel):
+class CustomerPage(ExplainedRow):
     """What is known of one customer at `as_of`."""
 
     customer_id: str
@@ -386,4 +386,5 @@ CUSTOMER = Question(
     tables=_tables,
     subject="customer_id",
     thing="customer",
+    behind=OneThing("/customers/", "customer_id", "/timeline", takes=("only_this_id",)),
 )

@@ -8,9 +8,15 @@ from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer
-from projections.effects.queries import DIMENSIONS, LONGEST_DAYS, effects
+from projections.effects.queries import (
+    DIMENSIONS,
+    GROUPS,
+    LONGEST_DAYS,
+    behind_effects,
+    effects,
+)
 from questions.parameters import Window, one_of
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Explanation, Question, figures_of
 from questions.tables import Rows, Table, column, number, rate
 
 
@@ -30,7 +36,7 @@ class EffectParameters(Window):
     )
 
 
-class EffectRow(RowModel):
+class EffectRow(ExplainedRow):
     """What the customers of one group of complaints did after them; an observation, no cause."""
 
     channel: str | None = None
@@ -100,4 +106,10 @@ EFFECTS = Question(
     figures=True,
     ask=_ask,
     tables=_tables,
+    behind=Explanation(
+        groups=GROUPS,
+        figures=figures_of(EffectRow, *GROUPS, "reading"),
+        takes=("days",),
+        ask=behind_effects,
+    ),
 )

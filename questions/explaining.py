@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import Field, create_model
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer, WrongParameter, page
-from projections.conversations.fold import METRICS
 from projections.explaining import EXPLAIN, Behind
 from questions.parameters import AsOf, Identifier, Paging, Text, Window, one_of
 from questions.question import Explanation, Listed, OneThing, Question, RowModel
 from questions.tables import column, duration, in_columns, instant, words
 from schemas.codec import instant_text
 
-_PATH = "/explain"
+EXPLAIN_PATH = "/explain"
 
 
 class NotAskedThere(WrongParameter):
@@ -31,24 +30,16 @@ class NotAskedThere(WrongParameter):
 
 
 class ExplainParameters(Window, Paging):
-    """Parameters of an explanation: those of the question, and the values that name a row."""
+    """Parameters of an explanation; with them come those that name a row, and what its question
+    takes.
+    """
 
     question: str = Field(description="Which question the row answers")
     figure: Identifier | None = Field(
         default=None, description="Only what this figure of the row was computed from"
     )
-    channel: Text | None = Field(default=None, description="The row's channel")
-    topic: Text | None = Field(default=None, description="The row's topic")
-    team: Text | None = Field(default=None, description="The row's team")
-    department: Text | None = Field(default=None, description="The row's department")
-    employee_id: Text | None = Field(default=None, description="The row's employee")
-    tier: Text | None = Field(default=None, description="The row's tier")
-    month: Text | None = Field(default=None, description="The row's month, as YYYY-MM")
     unknown: list[Text] = Field(
-        default=[], description="Which of these are null in the row; give it several times"
-    )
-    metric: str | None = Field(
-        default=None, description="Which wait", json_schema_extra=one_of(METRICS)
+        default=[], description="Which of the row's columns are null; give it several times"
     )
 
 
@@ -68,7 +59,16 @@ class EventBehind(RowModel):
 class ThingRow(RowModel):
     """One thing that figures were computed from."""
 
-    kind: Literal["interval", "touchpoint", "conversation", "promise", "complaint", "feedback"]
+    kind: Literal[
+        "interval",
+        "touchpoint",
+        "conversation",
+        "promise",
+        "complaint",
+        "feedback",
+        "request",
+        "tier",
+    ]
     figures: list[str] = Field(description="The figures of the row that it counts in")
     state: str | None = Field(description="What became of it by `as_of`, in a word")
     started_at: datetime = Field(description="When it began, or happened")
@@ -88,11 +88,12 @@ def linked(question: Question[Any], asked: AsOf, answer: Answer) -> Answer:
     if behind is None:
         return answer
     if isinstance(behind, OneThing):
-        world = _world({*AsOf.model_fields}, asked, answer) if behind.as_of else {}
+        names = {*AsOf.model_fields, *behind.takes}
+        world = _world(names, asked, answer) if behind.as_of else {}
         links = [_thing_link(behind, row, urlencode(world)) for row in answer.rows]
     else:
         world = _world({*Window.model_fields, *behind.takes}, asked, answer)
-        path = behind.path if isinstance(behind, Listed) else _PATH
+        path = behind.path if isinstance(behind, Listed) else EXPLAIN_PATH
         if isinstance(behind, Explanation):
             world = {"question": str(question.command)} | world
         links = [_link(path, world, row, behind.groups) for row in answer.rows]
@@ -108,7 +109,12 @@ def _world(names: set[str], asked: AsOf, answer: Answer) -> dict[str, str]:
 
 
 def _written(value: Any) -> str:
-    return instant_text(value) if isinstance(value, datetime) else str(value)
+    match value:
+        case datetime():
+            return instant_text(value)
+        case bool():
+            return str(value).lower()
+    return str(value)
 
 
 def _link(
@@ -122,17 +128,19 @@ def _link(
 
 
 def _thing_link(thing: OneThing, row: Mapping[str, Any], query: str) -> str:
-    path = thing.path + quote(str(row[thing.column]), safe="")
+    path = thing.path + quote(str(row[thing.column]), safe="") + thing.part
     return f"{path}?{query}" if query else path
 
 
 def explain(questions: Iterable[Question[Any]]) -> Question[Any]:
     """The question that explains the rows of these, as far as they say what is behind them."""
-    explained = {
-        str(question.command): question.behind
-        for question in questions
-        if isinstance(question.behind, Explanation)
-    }
+    explained: dict[str, Explanation] = {}
+    fields: dict[str, Any] = {}
+    for question in questions:
+        if isinstance(question.behind, Explanation):
+            explained[str(question.command)] = question.behind
+            fields |= dict(_taken(question, question.behind.takes))
+    fields |= {name: _naming(name) for behind in explained.values() for name in behind.groups}
 
     def ask(cursor: PgCursor, asked: ExplainParameters) -> Answer:
         behind = explained.get(asked.question)
@@ -161,10 +169,11 @@ def explain(questions: Iterable[Question[Any]]) -> Question[Any]:
                 json_schema_extra=one_of(tuple(explained)),
             ),
         ),
+        **fields,
     )
     return Question(
         command="explain",
-        path=_PATH,
+        path=EXPLAIN_PATH,
         summary="What a row of figures was computed from: each thing with its events",
         details="The member `explain` of a row is the path and query of this question about it.",
         parameters=parameters,
@@ -182,6 +191,25 @@ def explain(questions: Iterable[Question[Any]]) -> Question[Any]:
             column("Events", "events", _positions, wraps=True),
         ),
     )
+
+
+def _naming(name: str) -> tuple[Any, Any]:
+    """The parameter by which a row is named that has a value in this column."""
+    words = name.removesuffix("_id").replace("_", " ")
+    return Text | None, Field(default=None, description=f"The row's {words}")
+
+
+def _taken(question: Question[Any], names: Iterable[str]) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """The question's own parameters that its explanation takes, none of which has to be given."""
+    annotated: Any = Annotated
+    for name in names:
+        field = question.parameters.model_fields[name]
+        extra: Any = field.json_schema_extra
+        told = Field(default=None, description=field.description, json_schema_extra=extra)
+        value: Any = field.annotation
+        if field.metadata:
+            value = annotated[value, *field.metadata]
+        yield name, (value | None, told)
 
 
 def _positions(events: Iterable[Mapping[str, Any]]) -> str:

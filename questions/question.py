@@ -73,12 +73,15 @@ class Explanation:
 @dataclass(frozen=True)
 class OneThing:
     """For rows of which each is one thing, told by a question of its own at `path`, to which the
-    row's value `column` is added; `as_of` where that question takes it.
+    row's value `column` and `part` are added; `as_of` where that question takes it. It is asked for
+    what was given of the parameters `takes`.
     """
 
     path: str
     column: str
+    part: str = ""
     as_of: bool = True
+    takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

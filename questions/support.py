@@ -13,11 +13,12 @@ from projections.support.queries import (
     DIMENSIONS,
     KINDS,
     STATES,
+    behind_support_times,
     support_requests,
     support_times,
 )
 from questions.parameters import Identifier, Paging, Window, one_of, several_of
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Explanation, Question, RowModel, figures_of
 from questions.tables import Rows, Table, column, duration, in_columns, instant, number, words
 
 
@@ -68,6 +69,9 @@ class SupportRequestRow(RowModel):
     department: str | None
     employee_id: str | None
     kept_waiting: list[KeptWaiting]
+    events: list[str] = Field(
+        description="Ids of the events that say so: asked, answered, fulfilled"
+    )
 
 
 def _ask(cursor: PgCursor, asked: SupportRequestParameters) -> Answer:
@@ -123,7 +127,7 @@ class SupportTimeParameters(Window):
     )
 
 
-class SupportTimeRow(RowModel):
+class SupportTimeRow(ExplainedRow):
     """How long the back office took for one group; one of the first columns for each dimension."""
 
     kind: str | None = None
@@ -183,4 +187,9 @@ SUPPORT_TIMES = Question(
     figures=True,
     ask=_ask_times,
     tables=_times,
+    behind=Explanation(
+        groups=DIMENSIONS,
+        figures=figures_of(SupportTimeRow, *DIMENSIONS),
+        ask=behind_support_times,
+    ),
 )

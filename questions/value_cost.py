@@ -10,15 +10,19 @@ from projections.customers.value_cost import (
     NO_TIER,
     QUARTILES,
     TIERS,
+    behind_value_cost,
+    behind_value_cost_customers,
     value_cost,
     value_cost_customers,
 )
 from questions.parameters import Paging, Window, one_of
-from questions.question import Question, RowModel
+from questions.question import ExplainedRow, Explanation, Question, figures_of
 from questions.tables import column, in_columns, money, number, words
 
+_CELL = ("tier", "quartile", "currency")
 
-class ValueCostRow(RowModel):
+
+class ValueCostRow(ExplainedRow):
     """The customers of one tier and one quarter of cost."""
 
     tier: str | None = Field(description="At the end of the window; null: none yet")
@@ -59,6 +63,11 @@ VALUE_COST = Question(
         column("Currency", "currency"),
         column("Mismatch", "mismatch"),
     ),
+    behind=Explanation(
+        groups=_CELL,
+        figures=figures_of(ValueCostRow, *_CELL, "mismatch"),
+        ask=behind_value_cost,
+    ),
 )
 
 
@@ -73,10 +82,10 @@ class ValueCostCustomerParameters(Window, Paging):
     )
 
 
-class ValueCostCustomerRow(RowModel):
+class ValueCostCustomerRow(ExplainedRow):
     """One customer with tier and cost."""
 
-    customer_id: str
+    customer_id: str = Field(description="The least of the ids that are one person")
     tier: str | None
     quartile: str
     currency: str | None
@@ -113,5 +122,10 @@ VALUE_COST_CUSTOMERS = Question(
         money("Cost", "cost"),
         column("Currency", "currency"),
         column("Mismatch", "mismatch"),
+    ),
+    behind=Explanation(
+        groups=("customer_id",),
+        figures=figures_of(ValueCostCustomerRow, "customer_id", *_CELL, "mismatch"),
+        ask=behind_value_cost_customers,
     ),
 )

@@ -7,7 +7,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
 from projections.explaining import Behind, explain
-from projections.policies.costs import COSTS, cost
+from projections.policies.costs import COST_OF_ONE, COSTS, cost
 from projections.promises.queries import JUDGED
 from projections.survival import kaplan_meier, standardised
 
@@ -29,8 +29,10 @@ _CHANNELS = (
     .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
     .replace("{standardised}", standardised())
 )
-_BEHIND_CHANNELS = _filled(_SQL["behind_channels"]).replace(
-    "{identified}", ", started_by, ended_by, conversation_id"
+_BEHIND_CHANNELS = (
+    _filled(_SQL["behind_channels"])
+    .replace("{cost_of_one}", COST_OF_ONE)
+    .replace("{identified}", ", started_by, ended_by, conversation_id")
 )
 POOLED = ("adjusted_first_response_median_seconds", "comparable", "reversed_by_adjustment")
 """Figures that compare a channel with all others: they rest on the waits of every channel."""

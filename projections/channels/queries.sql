@@ -233,20 +233,18 @@ WITH costs AS (
     {costs}
 ), touched AS (
     SELECT t.*, c.event_id AS costed_by, c.currency,
-        coalesce(cost_per_contact, 0)::float8
-            + coalesce(handling_seconds / greatest(concurrency, 1), 0) / 60
-                * coalesce(cost_per_minute, 0)::float8 AS cost
+        {cost_of_one} AS cost
     FROM {touched}
 ), measured AS (
     {measured}
 )
-SELECT 'touchpoint' AS kind, event_id::text AS key,
+SELECT 'touchpoint' AS thing, event_id::text AS key,
     ARRAY[CASE direction WHEN 'inbound' THEN 'touchpoints_in' ELSE 'touchpoints_out' END,
         'customers', 'cost', 'cost_per_resolved', 'complaints_per_1000', 'feedback_response_rate']
     || CASE WHEN outcome = 'abandoned' THEN ARRAY['abandoned'] ELSE '{}' END
     || CASE WHEN handling_seconds IS NOT NULL THEN ARRAY['handling_minutes'] ELSE '{}' END AS figures,
     outcome AS state, occurred_at AS started_at, NULL::timestamptz AS ended_at,
-    handling_seconds AS seconds, CASE WHEN costed_by IS NOT NULL THEN cost END AS value,
+    handling_seconds AS seconds, cost AS value,
     customer_id, touchpoint_id AS id, channel, topic, NULL AS tier,
     jsonb_build_object('direction', direction, 'concurrency', concurrency, 'currency', currency)
         AS details,

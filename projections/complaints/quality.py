@@ -14,6 +14,7 @@ from projections.answers import Answer, answer, fetch, window
 from projections.complaints.case import NOT_APPLICABLE, SATISFIED, VIOLATED
 from projections.complaints.judging import RULES
 from projections.complaints.reading import READ_MODELS, Judged, judged
+from projections.explaining import Behind, explain, told, worked_out
 from projections.grouping import Dimensions
 from projections.survival import kaplan_meier
 
@@ -71,11 +72,11 @@ def complaint_quality(
         tallies[tuple(row[name] for name in names)].add(each)
     cursor.execute(times, asked)
     medians = {tuple(row[: len(by) + 1]): row[len(by) + 1 :] for row in cursor}
-    told = [
+    summed = [
         dict(zip(names, group, strict=True)) | tallies[group].figures() | _times(group, medians)
         for group in sorted(tallies, key=_nulls_last)
     ]
-    return answer(cursor, READ_MODELS, as_of, told)
+    return answer(cursor, READ_MODELS, as_of, summed)
 
 
 def _nulls_last(group: Group) -> list[tuple[bool, str]]:
@@ -83,12 +84,12 @@ def _nulls_last(group: Group) -> list[tuple[bool, str]]:
 
 
 def _times(group: Group, medians: Mapping[tuple[Any, ...], Sequence[Any]]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for step in FOUR:
         median, low, high = medians.get((*group, step), (None, None, None))
         name = f"{step}_km_median_seconds"
-        told |= {name: median, f"{name}_low": low, f"{name}_high": high}
-    return told
+        found |= {name: median, f"{name}_low": low, f"{name}_high": high}
+    return found
 
 
 class _Tally:
@@ -138,11 +139,91 @@ def _statements(by: tuple[str, ...]) -> tuple[str, str]:
     survival = kaplan_meier([*grouping.columns(by, _DIMENSIONS), "step"], measured="waits")
     complaints = (
         _SQL["complaints"]
+        .replace("{grouped_by}", "")
         .replace("{held}", _SQL["held"] if "tier" in by else "")
         .replace("{planned}", _SQL["planned"] if {"root_cause", "origin"} & set(by) else "")
     )
+    waits = _SQL["waits"].replace("{identified}", "")
     listed, times = (
-        grouping.filled(_SQL[name].replace("{complaints}", complaints), by, _DIMENSIONS)
+        grouping.filled(
+            _SQL[name]
+            .replace("{complaints}", complaints)
+            .replace("{grouped_by}", "")
+            .replace("{waits}", waits),
+            by,
+            _DIMENSIONS,
+        )
         for name in ("listed", "times")
     )
     return listed, times.replace("{kaplan_meier}", survival)
+
+
+GROUPS = tuple(grouping.columns(DIMENSIONS, _DIMENSIONS))
+"""The columns that name a group of complaints."""
+
+_GROUPED_BY = ", tiered_by, planned_by"
+_IDENTIFIED = ", complaint_id, customer_id, raised_at, raised_by, at, types"
+_ALL_COMPLAINTS = (
+    _SQL["complaints"].replace("{held}", _SQL["held"]).replace("{planned}", _SQL["planned"])
+)
+_BEHIND_LISTED, _BEHIND = (
+    grouping.filled(
+        _SQL[name]
+        .replace("{complaints}", _ALL_COMPLAINTS)
+        .replace("{waits}", _SQL["waits"].replace("{identified}", _IDENTIFIED))
+        .replace("{worked_out}", worked_out(GROUPS))
+        .replace("{grouped_by}", _GROUPED_BY),
+        DIMENSIONS,
+        _DIMENSIONS,
+    )
+    for name in ("listed", "behind")
+)
+
+
+def behind_complaint_quality(cursor: PgCursor, wanted: Behind) -> Answer:
+    """The complaints behind rows of `complaint_quality`, and for each of FOUR the time that it
+    took, as `projections.explaining.explain` lists them.
+    """
+    rows = [
+        row
+        for row in fetch(cursor, _BEHIND_LISTED, wanted.parameters())
+        if all(row[name] == value for name, value in wanted.group.items())
+    ]
+    verdicts = judged(cursor, rows, as_of=wanted.page.as_of)
+    things = (_thing(row, each) for row, each in zip(rows, verdicts, strict=True))
+    return explain(
+        cursor,
+        _BEHIND,
+        wanted,
+        READ_MODELS,
+        groups=GROUPS,
+        parameters={"worked_out": told(things)},
+    )
+
+
+def _thing(row: Mapping[str, Any], each: Judged) -> dict[str, Any]:
+    """A complaint with the figures that it counts in."""
+    rulings = each.judgement.rules
+    states = {name: ruling.state for name, ruling in rulings.items()}
+    verdict, worked = each.judgement.verdict, each.verified.state
+    counted = {
+        "complaints": True,
+        verdict: True,
+        "share_conforming": verdict != "open",
+        "fitness": each.judgement.fitness is not None,
+        "violations": VIOLATED in states.values(),
+        "preventions": worked != NOT_APPLICABLE,
+        "verified": worked == SATISFIED,
+        "recurred": worked == VIOLATED,
+    }
+    deciding = [event for ruling in (*rulings.values(), each.verified) for event in ruling.events]
+    return {name: row[name] for name in ("customer_id", *GROUPS)} | {
+        "thing": "complaint",
+        "key": row["complaint_id"],
+        "figures": [name for name, counts in counted.items() if counts],
+        "state": verdict,
+        "started_at": row["raised_at"],
+        "id": row["complaint_id"],
+        "details": {"rules": states, "verified": worked},
+        "events": [row["raised_by"], row["tiered_by"], row["planned_by"], *deciding],
+    }

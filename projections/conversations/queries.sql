@@ -108,7 +108,7 @@ WITH {judged_waits}, known_calendars AS (
     WHERE published_at <= %(as_of)s
     GROUP BY calendar_id
 )
-SELECT 'interval' AS kind, started_by::text AS key,
+SELECT 'interval' AS thing, started_by::text AS key,
     CASE WHEN ended THEN ARRAY['answered', 'median_seconds', 'p90_seconds', 'p99_seconds']
         ELSE ARRAY['waiting'] END
     || ARRAY['km_median_seconds', 'km_median_seconds_low', 'km_median_seconds_high']

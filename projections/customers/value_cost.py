@@ -1,13 +1,17 @@
 """Answers what customers are worth beside what serving them costs."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ledger.datastore import PgCursor
-from ledger.sql import named_queries
+from ledger.sql import named_queries, text_array
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
-from projections.policies.costs import COST, COSTS
+from projections.customers.persons import persons
+from projections.explaining import Behind, explain
+from projections.policies.costs import COST, COST_OF_ONE, COSTS
 
 TIERS = ("most_valuable", "most_growable", "low_contribution", "negative")
 """The tiers of the customer pyramid, the most valuable first."""
@@ -21,9 +25,13 @@ touchpoint.
 
 _SQL = named_queries(Path(__file__).with_name("value_cost.sql"))
 _PLACED = _SQL["placed"].replace("{costs}", COSTS).replace("{cost}", COST)
-_CELLS, _CUSTOMERS = (
-    _SQL[name].replace("{placed}", _PLACED).replace("{mismatch}", _SQL["mismatch"])
-    for name in ("cells", "customers")
+_CELLS, _CUSTOMERS, _BEHIND = (
+    _SQL[name]
+    .replace("{placed}", _PLACED)
+    .replace("{touched}", _SQL["touched"])
+    .replace("{mismatch}", _SQL["mismatch"])
+    .replace("{cost_of_one}", COST_OF_ONE)
+    for name in ("cells", "customers", "behind")
 )
 _READ_MODELS = ("conversations", "policies", "customers")
 
@@ -49,14 +57,15 @@ def value_cost(
 ) -> Answer:
     """How many customers of which tier cost how much to serve in [from_, to), by `as_of`.
 
-    A customer's cost is that of the touchpoints in the window, each by the rates in force when it
-    happened; the tier is that at the end of the window. Rows, for each cell that has customers:
-    `tier` (null: none yet), `quartile` (of QUARTILES, within one currency), `currency`,
+    A customer is a person: all ids that are one as of `as_of`, by the least of which they go. Their
+    cost is that of the touchpoints in the window, each by the rates in force when it happened; the
+    tier is that at the end of the window, of several the one set last. Rows, for each cell that has
+    customers: `tier` (null: none yet), `quartile` (of QUARTILES, within one currency), `currency`,
     `customers`, `touchpoints`, `cost` (together), `lowest_cost`, `highest_cost`, `mismatch`
     (`more_than_value`: the dearest quarter, of low or negative contribution; `less_than_value`: the
     cheapest quarter, of the two highest tiers; null otherwise).
     """
-    rows = fetch(cursor, _CELLS, _parameters(as_of, from_, to))
+    rows = fetch(cursor, _CELLS, _parameters(cursor, as_of, window(from_, to)))
     return answer(cursor, _READ_MODELS, as_of, rows)
 
 
@@ -84,7 +93,7 @@ def value_cost_customers(
         raise UnknownQuartile(f"quartile must be one of {', '.join(QUARTILES)}")
     wanted = page("value-cost-customers", limit, as_of, token)
     after_cost, after_customer = wanted.after or (None, None)
-    parameters = _parameters(wanted.as_of, from_, to) | {
+    parameters = _parameters(cursor, wanted.as_of, window(from_, to)) | {
         "tier": tier,
         "quartile": quartile,
         "after_cost": after_cost,
@@ -96,5 +105,34 @@ def value_cost_customers(
     return answer(cursor, _READ_MODELS, wanted.as_of, rows, next_)
 
 
-def _parameters(as_of: datetime, from_: datetime | None, to: datetime | None) -> dict[str, Any]:
-    return {"as_of": as_of, "tiers": list(TIERS), **window(from_, to)}
+def behind_value_cost(cursor: PgCursor, wanted: Behind) -> Answer:
+    """The touchpoints and tiers behind rows of `value_cost` and of `value_cost_customers`, as
+    `projections.explaining.explain` lists them. The columns of a group are tier, quartile, currency
+    and `person`.
+    """
+    return explain(
+        cursor,
+        _BEHIND,
+        wanted,
+        _READ_MODELS,
+        groups=("tier", "quartile", "currency", "person"),
+        parameters=_parameters(cursor, wanted.page.as_of, wanted.parameters()),
+    )
+
+
+def behind_value_cost_customers(cursor: PgCursor, wanted: Behind) -> Answer:
+    """The same for rows that are named by their `customer_id`."""
+    person = {"person": wanted.group["customer_id"]} if wanted.group else {}
+    return behind_value_cost(cursor, replace(wanted, group=person))
+
+
+def _parameters(cursor: PgCursor, as_of: datetime, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the statements ask for, with the ids that are one person, and who that is."""
+    merged = persons(cursor, as_of=as_of)
+    return {
+        **asked,
+        "as_of": as_of,
+        "tiers": list(TIERS),
+        "ids": text_array(merged),
+        "persons": text_array(merged.values()),
+    }

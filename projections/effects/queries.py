@@ -1,7 +1,7 @@
 """Answers what customers did after their complaints."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from projections.complaints.case import PENDING, VIOLATED
 from projections.complaints.judging import Judgement
 from projections.complaints.reading import READ_MODELS, judged
 from projections.customers.persons import persons
+from projections.explaining import Behind, explain, told, worked_out
 from projections.grouping import UnknownDimension
 from projections.proportions import wilson
 
@@ -31,6 +32,9 @@ FOUR_A = (
 RECOVERIES = ("complete", "incomplete", "open")
 DIMENSIONS = ("channel", "severity", "topic", "product", "team", "department")
 """By what effects can be told apart, beside the recovery."""
+
+GROUPS = (*DIMENSIONS, "recovery")
+"""The columns that name a row of effects."""
 
 OBSERVATION = "observation"
 """What the figures are, and all they are: what was seen together, not what caused what."""
@@ -70,9 +74,47 @@ def effects(
     """
     if by is not None and by not in DIMENSIONS:
         raise UnknownDimension(f"by must be one of {', '.join(DIMENSIONS)}")
+    groups: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in _followed(cursor, {"as_of": as_of, "days": days, **window(from_, to)}):
+        groups[row[by] if by else None, row["recovery"]].append(row)
+    rows = [
+        ({by: group} if by else {}) | {"recovery": name} | _figures(groups[group, name])
+        for group, name in sorted(groups, key=_in_order)
+    ]
+    return answer(cursor, READ_MODELS, as_of, rows)
+
+
+def behind_effects(cursor: PgCursor, wanted: Behind, *, days: int = 180) -> Answer:
+    """The complaints behind rows of `effects`, as `projections.explaining.explain` lists them.
+
+    Raises NotSoLong.
+    """
+    things = (
+        _thing(row)
+        for row in _followed(cursor, {"days": days, **wanted.parameters()})
+        if all(row[name] == value for name, value in wanted.group.items())
+    )
+    return explain(
+        cursor,
+        worked_out(GROUPS),
+        wanted,
+        READ_MODELS,
+        groups=GROUPS,
+        parameters={"worked_out": told(things)},
+    )
+
+
+def _followed(cursor: PgCursor, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each complaint with its `recovery`, its `person`, whether it was `followed` to the end, and
+    the ids of events by which the person bought (`bought_by`) and lapsed (`lapsed_by`); and the
+    ids of those that decide the recovery (`decided_by`).
+
+    Parameters: `as_of`, `days` and the window. Raises NotSoLong.
+    """
+    as_of, days = asked["as_of"], asked["days"]
     if not 1 <= days <= LONGEST_DAYS:
         raise NotSoLong(f"days must be from 1 to {LONGEST_DAYS}")
-    raised = fetch(cursor, _SQL["raised"], {"as_of": as_of, **window(from_, to)})
+    raised = fetch(cursor, _SQL["raised"], asked)
     person = persons(cursor, as_of=as_of)
     identities: dict[str, list[str]] = defaultdict(list)
     for customer_id, name in person.items():
@@ -82,26 +124,25 @@ def effects(
         for row in raised
         for customer_id in identities.get(person.get(row["customer_id"], ""), [row["customer_id"]])
     ]
-    asked = {
+    asked_of_each = {
         "as_of": as_of,
         "days": days,
         "complaints": text_array(complaint for complaint, _, _ in followed),
         "customers": text_array(customer for _, customer, _ in followed),
         "raised": text_array(raised_at for _, _, raised_at in followed),
     }
-    after = {row["complaint_id"]: row for row in fetch(cursor, _SQL["followed"], asked)}
-    groups: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
+    after = {row["complaint_id"]: row for row in fetch(cursor, _SQL["followed"], asked_of_each)}
     for row, found in zip(raised, judged(cursor, raised, as_of=as_of), strict=True):
-        group = row[by] if by else None
-        of_person = {"person": person.get(row["customer_id"], row["customer_id"])}
-        groups[group, recovery(found.judgement)].append(
-            row | of_person | after[row["complaint_id"]]
+        rulings = [found.judgement.rules[name] for name in FOUR_A]
+        yield (
+            row
+            | after[row["complaint_id"]]
+            | {
+                "recovery": recovery(found.judgement),
+                "person": person.get(row["customer_id"], row["customer_id"]),
+                "decided_by": [event for ruling in rulings for event in ruling.events],
+            }
         )
-    rows = [
-        ({by: group} if by else {}) | {"recovery": name} | _figures(groups[group, name])
-        for group, name in sorted(groups, key=_in_order)
-    ]
-    return answer(cursor, READ_MODELS, as_of, rows)
 
 
 def recovery(judgement: Judgement) -> str:
@@ -121,8 +162,8 @@ def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     rows = list(rows)
     followed = [row for row in rows if row["followed"]]
     n = len(followed)
-    repurchased = sum(row["repurchased"] for row in followed)
-    lapsed = sum(row["lapsed"] for row in followed)
+    repurchased = sum(bool(row["bought_by"]) for row in followed)
+    lapsed = sum(bool(row["lapsed_by"]) for row in followed)
     repurchase_low, repurchase_high = wilson(repurchased, n)
     lapse_low, lapse_high = wilson(lapsed, n)
     return {
@@ -139,4 +180,29 @@ def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "lapse_rate": lapsed / n if n else None,
         "lapse_rate_low": lapse_low,
         "lapse_rate_high": lapse_high,
+    }
+
+
+def _thing(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A complaint with the figures that it counts in."""
+    followed, bought, lapsed = row["followed"], bool(row["bought_by"]), bool(row["lapsed_by"])
+    rates = ("repurchase_rate", "lapse_rate")
+    in_rates = [f"{rate}{end}" for rate in rates for end in ("", "_low", "_high")]
+    figures = ["complaints", "customers", *(["followed", *in_rates] if followed else ["following"])]
+    figures += ["repurchased"] if followed and bought else []
+    figures += ["lapsed"] if followed and lapsed else []
+    return {name: row[name] for name in ("customer_id", *GROUPS)} | {
+        "thing": "complaint",
+        "key": row["complaint_id"],
+        "figures": figures,
+        "state": row["recovery"],
+        "started_at": row["raised_at"],
+        "id": row["complaint_id"],
+        "details": {"person": row["person"], "repurchased": bought, "lapsed": lapsed},
+        "events": [
+            row["raised_by"],
+            *row["decided_by"],
+            *(row["bought_by"] or []),
+            *(row["lapsed_by"] or []),
+        ],
     }

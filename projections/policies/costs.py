@@ -18,9 +18,17 @@ def cost(contacts: str, handling_seconds: str) -> str:
     `contacts` and `handling_seconds` say how many touchpoints a row is, and how long they took
     (null: not known) with what was handled at the same time divided among it.
     """
-    counted = _SQL["cost"].replace("{contacts}", contacts)
+    return _SQL["cost"].replace("{cost_of}", _cost_of(contacts, handling_seconds))
+
+
+def _cost_of(contacts: str, handling_seconds: str) -> str:
+    counted = _SQL["cost_of"].replace("{contacts}", contacts)
     return counted.replace("{handling_seconds}", handling_seconds)
 
 
-COST = cost("1", "t.handling_seconds / greatest(t.concurrency, 1)")
+_ONE = ("1", "t.handling_seconds / greatest(t.concurrency, 1)")
+COST = cost(*_ONE)
 """What touchpoints `t` cost together, each joined with the rates `c` in force, if there are any."""
+
+COST_OF_ONE = f"CASE WHEN c.event_id IS NOT NULL THEN {_cost_of(*_ONE)} END"
+"""What one touchpoint `t` costs, joined alike; null where no rates were in force."""

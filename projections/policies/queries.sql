@@ -27,6 +27,8 @@ WHERE published_at <= %(as_of)s
 -- What touchpoints cost together, each by the rates `c` in force when it happened; null where one of them had none,
 -- or not all have them in one currency. To a ten thousandth, so that the order of adding up makes no difference.
 CASE WHEN bool_and(c.event_id IS NOT NULL) AND count(DISTINCT c.currency) = 1
-    THEN round(sum({contacts} * coalesce(c.cost_per_contact, 0)
-        + coalesce({handling_seconds}, 0) / 60 * coalesce(c.cost_per_minute, 0))::numeric, 4)::float8
+    THEN round(sum({cost_of})::numeric, 4)::float8
 END
+
+-- name: cost_of
+{contacts} * coalesce(c.cost_per_contact, 0) + coalesce({handling_seconds}, 0) / 60 * coalesce(c.cost_per_minute, 0)

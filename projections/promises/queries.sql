@@ -121,7 +121,7 @@ LEFT JOIN (
 SELECT customer_id FROM promises WHERE promise_id = %(promise_id)s LIMIT 1
 
 -- name: behind_quality
-SELECT 'promise' AS kind, promise_id AS key,
+SELECT 'promise' AS thing, promise_id AS key,
     ARRAY['promises_due', 'weighed', verdict]
     || CASE WHEN verdict IN ('kept', 'kept_late', 'broken', 'overdue') THEN ARRAY['keep_rate'] ELSE '{}' END
     || CASE WHEN verdict IN ('kept', 'kept_late', 'broken') THEN ARRAY['settled_keep_rate'] ELSE '{}' END

@@ -11,6 +11,7 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections import grouping
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
+from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
 from projections.survival import kaplan_meier
 
@@ -176,5 +177,23 @@ def support_times(
 @cache
 def _times(by: tuple[str, ...]) -> str:
     survival = kaplan_meier(grouping.columns(by, _DIMENSIONS))
-    statement = _SQL["times"].replace("{kaplan_meier}", survival)
-    return grouping.filled(statement, by, _DIMENSIONS)
+    measured = _SQL["measured"].replace("{identified}", "")
+    statement = _SQL["times"].replace("{measured}", measured)
+    return grouping.filled(statement.replace("{kaplan_meier}", survival), by, _DIMENSIONS)
+
+
+_IDENTIFIED = (
+    ", request_id, customer_id, requested_at, answered_at, requested_by, answered_by, fulfilled_by"
+)
+_BEHIND_TIMES = grouping.filled(
+    _SQL["behind_times"].replace(
+        "{measured}", _SQL["measured"].replace("{identified}", _IDENTIFIED)
+    ),
+    DIMENSIONS,
+    _DIMENSIONS,
+)
+
+
+def behind_support_times(cursor: PgCursor, wanted: Behind) -> Answer:
+    """The requests behind rows of `support_times`, as `projections.explaining.explain` does."""
+    return explain(cursor, _BEHIND_TIMES, wanted, ["support"], groups=DIMENSIONS)

@@ -8,7 +8,12 @@ WITH told AS (
             ELSE 'open'
         END AS state,
         extract(epoch FROM least(answered_at, %(as_of)s) - requested_at)::float8 AS waited_seconds,
-        complaint_id, promise_id, case_id, channel, topic, product, team, department, employee_id
+        complaint_id, promise_id, case_id, channel, topic, product, team, department, employee_id,
+        array_remove(ARRAY[
+            requested_by,
+            CASE WHEN answered_at <= %(as_of)s THEN answered_by END,
+            CASE WHEN fulfilled_at <= %(as_of)s AND fulfilled_by <> answered_by THEN fulfilled_by END
+        ], NULL)::text[] AS events
     FROM support_requests
     WHERE requested_at >= %(from)s AND requested_at < %(to)s AND requested_at <= %(as_of)s
         AND (%(customers)s::text[] IS NULL OR customer_id = ANY (%(customers)s::text[]))
@@ -62,14 +67,17 @@ SELECT request_id, kind, id, from_at, to_at, due_at,
 FROM belonging
 ORDER BY request_id, kind, id
 
+-- name: measured
+SELECT {dimensions}{identified},
+    coalesce(answered_at <= %(as_of)s, false) AS ended,
+    coalesce(fulfilled_at <= %(as_of)s, false) AS fulfilled,
+    extract(epoch FROM least(answered_at, %(as_of)s) - requested_at)::float8 AS seconds
+FROM support_requests
+WHERE requested_at >= %(from)s AND requested_at < %(to)s AND requested_at <= %(as_of)s
+
 -- name: times
 WITH measured AS MATERIALIZED (
-    SELECT {dimensions},
-        coalesce(answered_at <= %(as_of)s, false) AS ended,
-        coalesce(fulfilled_at <= %(as_of)s, false) AS fulfilled,
-        extract(epoch FROM least(answered_at, %(as_of)s) - requested_at)::float8 AS seconds
-    FROM support_requests
-    WHERE requested_at >= %(from)s AND requested_at < %(to)s AND requested_at <= %(as_of)s
+    {measured}
 ), figures AS (
     SELECT {names},
         count(*) AS requests,
@@ -88,3 +96,17 @@ FROM figures
 -- Arrays are equal where both have a null, so that groups whose name is not known find each other.
 LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
 ORDER BY {shown}
+
+-- name: behind_times
+WITH measured AS (
+    {measured}
+)
+SELECT 'request' AS thing, request_id AS key,
+    ARRAY['requests', 'km_median_seconds', 'km_median_seconds_low', 'km_median_seconds_high']
+    || CASE WHEN ended THEN ARRAY['answered', 'median_seconds', 'p90_seconds'] ELSE ARRAY['open'] END
+    || CASE WHEN fulfilled THEN ARRAY['fulfilled'] ELSE '{}' END AS figures,
+    CASE WHEN fulfilled THEN 'fulfilled' WHEN ended THEN 'unfulfilled' ELSE 'open' END AS state,
+    requested_at AS started_at, CASE WHEN ended THEN answered_at END AS ended_at, seconds, NULL::float8 AS value,
+    customer_id, request_id AS id, {names}, '{}'::jsonb AS details,
+    ARRAY[requested_by, CASE WHEN ended THEN answered_by END, CASE WHEN fulfilled THEN fulfilled_by END] AS events
+FROM measured

@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from domain import EVENT_TYPES
+from projections.answers import METRIC_VERSION
 from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
@@ -228,3 +229,10 @@ def test_every_invariant_is_held_by_a_property() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "invariants").glob("test_*.py"))
     assert list(listed) == [str(number) for number in range(1, 12)]
     assert list(listed.values()) == re.findall(r"^def (test_\d+_\w+)", tests, re.M)
+
+
+def test_the_version_of_the_definitions_is_that_of_the_page() -> None:
+    text = METRICS_PAGE.path.read_text(encoding="utf-8")
+    assert f"version {METRIC_VERSION} of the definitions" in text
+    told = re.findall(r"^\| (\d+) \|", text.partition("## Versions")[2], re.MULTILINE)
+    assert [int(version) for version in told] == [*range(1, METRIC_VERSION + 1)]

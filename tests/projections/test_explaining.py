@@ -2,7 +2,7 @@
 same figure.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,165 +14,36 @@ from hypothesis import strategies as st
 from ledger.datastore import Datastore
 from projections.answers import snapshot
 from questions.channels import CHANNELS
+from questions.complaints import COMPLAINT_QUALITY
 from questions.contradictions import CONTRADICTIONS_BY_CHANNELS
 from questions.duplicates import CHANNEL_DUPLICATES_BY_CHANNELS
+from questions.effects import EFFECTS
 from questions.explaining import linked
 from questions.promises import PROMISE_QUALITY
 from questions.question import Explanation, Question
 from questions.registry import QUESTIONS
 from questions.response_times import RESPONSE_TIMES
+from questions.support import SUPPORT_TIMES
+from questions.value_cost import VALUE_COST, VALUE_COST_CUSTOMERS
 from tests.projections.history import Happened, as_recorded, happened, inbound, project, runner
+from tests.projections.recomputing import FIGURES, Things, adjusted_median
+from tests.projections.test_comparing_channels import waits
 from tests.projections.test_properties import START, fill, histories, through_postgresql
-from tests.projections.test_survival import by_the_book
 
 EXPLAIN = next(question for question in QUESTIONS if question.command == "explain")
-Things = Sequence[Mapping[str, Any]]
-Figure = Callable[[Things], Any]
-
-
-def percentile(share: float, of: str | None = None) -> Figure:
-    """Between the two neighbours, over whatever ended."""
-
-    def figure(things: Things) -> float | None:
-        found = (thing["details"][of] if of else thing["seconds"] for thing in things)
-        values = sorted(value for value in found if value is not None)
-        if not values:
-            return None
-        at = share * (len(values) - 1)
-        low = int(at)
-        high = min(low + 1, len(values) - 1)
-        return float(values[low] + (values[high] - values[low]) * (at - low))
-
-    return figure
-
-
-def survival(which: str, ends: str, of: str | None = None) -> Figure:
-    def figure(things: Things) -> float | None:
-        waits = [
-            (thing["details"][of] if of else thing["seconds"], thing["state"] == ends)
-            for thing in things
-        ]
-        return getattr(by_the_book(waits), which)  # type: ignore[no-any-return]
-
-    return figure
-
-
-def share(*states: str) -> Figure:
-    def figure(things: Things) -> float | None:
-        return sum(thing["state"] in states for thing in things) / len(things) if things else None
-
-    return figure
-
-
-def of_kind(things: Things, kind: str) -> Things:
-    return [thing for thing in things if thing["kind"] == kind]
-
-
-def handling_minutes(things: Things) -> float | None:
-    shared = (thing["seconds"] / max(thing["details"]["concurrency"], 1) for thing in things)
-    return sum(shared) / 60 if things else None
-
-
-def mean_share(things: Things) -> float | None:
-    shares = []
-    for thing in things:
-        low, high = thing["details"]["scale_min"], thing["details"]["scale_max"]
-        shares.append((thing["value"] - low) / (high - low))
-    return sum(shares) / len(shares) if shares else None
-
-
-def response_rate(things: Things) -> float | None:
-    touched = {thing["customer_id"] for thing in of_kind(things, "touchpoint")}
-    gave = {thing["customer_id"] for thing in of_kind(things, "feedback")}
-    return len(gave) / len(touched) if touched else None
-
-
-def cost(things: Things) -> float | None:
-    touched = of_kind(things, "touchpoint")
-    costs = [thing["value"] for thing in touched]
-    if None in costs or len({thing["details"]["currency"] for thing in touched}) != 1:
-        return None
-    return float(sum(costs))
-
-
-def cost_per_resolved(things: Things) -> float | None:
-    spent, resolved = cost(things), len(of_kind(things, "interval"))
-    return spent / resolved if spent is not None and resolved else None
-
-
-def per_1000(things: Things) -> float | None:
-    touched = len(of_kind(things, "touchpoint"))
-    return 1000 * len(of_kind(things, "complaint")) / touched if touched else None
-
-
-def kaplan_meier(prefix: str, ends: str, of: str | None = None) -> dict[str, Figure]:
-    return {
-        prefix: survival("median", ends, of),
-        f"{prefix}_low": survival("low", ends, of),
-        f"{prefix}_high": survival("high", ends, of),
-    }
-
-
-PERCENTILES = (("median", 0.5), ("p90", 0.9), ("p99", 0.99))
-FIGURES: dict[str, dict[str, Figure]] = {
-    "channels": {
-        "customers": lambda things: len({thing["customer_id"] for thing in things}),
-        "first_response_median_seconds": percentile(0.5),
-        "first_response_p90_seconds": percentile(0.9),
-        "first_response_p99_seconds": percentile(0.99),
-        "first_response_any_median_seconds": percentile(0.5),
-        **kaplan_meier("first_response_km_median_seconds", "answered"),
-        "resolution_median_seconds": percentile(0.5),
-        "keep_rate": share("kept"),
-        "handling_minutes": handling_minutes,
-        "feedback_share": mean_share,
-        "feedback_response_rate": response_rate,
-        "cost": cost,
-        "cost_per_resolved": cost_per_resolved,
-        "first_contact_resolution": share("resolved_at_once"),
-        "complaints_per_1000": per_1000,
-        "feedback_mean": lambda things: (
-            sum(thing["value"] for thing in things) / len(things) if things else None
-        ),
-        # Fewer than 30 are answered in any stratum of these histories: nothing can be compared.
-        "comparable": lambda things: False if things else None,
-        "adjusted_first_response_median_seconds": lambda _: None,
-        "reversed_by_adjustment": lambda _: None,
-    },
-    "response-times": {
-        **{
-            f"{p}_seconds": percentile(q) for p, q in (("median", 0.5), ("p90", 0.9), ("p99", 0.99))
-        },
-        **kaplan_meier("km_median_seconds", "answered"),
-        **kaplan_meier("business_km_median_seconds", "answered", "business_seconds"),
-        **{
-            f"business_{name}_seconds": percentile(at, "business_seconds")
-            for name, at in PERCENTILES
-        },
-        "within_target": lambda things: (
-            sum(thing["details"]["within_target"] for thing in things) / len(things)
-            if things
-            else None
-        ),
-    },
-    "promise-quality": {
-        "keep_rate": share("kept"),
-        "settled_keep_rate": share("kept"),
-        "late_median_seconds": percentile(0.5),
-        **kaplan_meier("late_km_median_seconds", "kept_late"),
-        "weighed": lambda things: (
-            sum(thing["details"]["sides_weighed"] for thing in things) / (4 * len(things))
-        ),
-    },
-}
-"""How each figure is recomputed; one that is not named here is the number of things."""
-
-ASKED = [
+ASKED: list[tuple[Question[Any], dict[str, Any]]] = [
     (CHANNELS, {}),
     (RESPONSE_TIMES, {"by": ["channel", "topic"]}),
     (RESPONSE_TIMES, {"by": ["employee", "tier"], "metric": "full_resolution", "channel": "mail"}),
     (RESPONSE_TIMES, {"by": ["team", "month"], "metric": "next_reply"}),
     (PROMISE_QUALITY, {"by": ["channel", "tier", "month"]}),
+    (COMPLAINT_QUALITY, {"by": ["channel", "tier", "root_cause"]}),
+    (COMPLAINT_QUALITY, {"by": ["severity", "origin", "month"]}),
+    (SUPPORT_TIMES, {"by": ["kind", "team"]}),
+    (EFFECTS, {}),
+    (EFFECTS, {"by": "topic", "days": 7}),
+    (VALUE_COST, {}),
+    (VALUE_COST_CUSTOMERS, {}),
 ]
 
 
@@ -209,6 +80,49 @@ def test_what_is_counted_by_channels_opens_to_the_list_of_it(datastore: Datastor
         assert len(counted) == expected
         for row in counted:
             assert len(rows(datastore, *opened(row))) == row[figure]
+
+
+def test_what_is_adjusted_is_recomputed_from_the_waits_of_every_channel(
+    datastore: Datastore,
+) -> None:
+    """Mail is faster with everything and gets the difficult things; 30 % are still waiting."""
+    compared = ("mail", "phone")
+    gold = happened(
+        "customer.tiered.v1", "2024-01-01", customer_id="chat easy 0", tier="most_valuable"
+    )
+    history = [
+        *waits("mail", "easy", 30, 10, waiting=13),
+        *waits("mail", "difficult", 90, 100, waiting=38),
+        *waits("phone", "easy", 90, 20, waiting=38),
+        *waits("phone", "difficult", 30, 130, waiting=13),
+        *waits("chat", "easy", 29, 5),
+        gold,  # one of four hundred: of no weight
+    ]
+    project(datastore, history)
+    found = {row["channel"]: row for row in rows(datastore, CHANNELS, {"as_of": "2024-06-01"})}
+    adjusted = "adjusted_first_response_median_seconds"
+    medians: dict[str, Any] = {}
+    for channel, row in found.items():
+        _, named = opened(row)
+        behind = things(datastore, {**named, "figure": adjusted}, limit=1000)
+        assert len(behind) == len(history) - 30 - 90 - 90 - 30 - 29 - 1
+        medians[channel] = adjusted_median(channel, behind)
+    assert {channel: row[adjusted] for channel, row in found.items()} == medians
+    assert [channel for channel, median in medians.items() if median is not None] == [*compared]
+    crude = {channel: found[channel]["first_response_km_median_seconds"] for channel in compared}
+    assert sorted(compared, key=crude.__getitem__) != sorted(compared, key=medians.__getitem__)
+    for channel, row in found.items():
+        assert row["comparable"] == (channel in compared)
+        assert row["reversed_by_adjustment"] == (True if channel in compared else None)
+
+
+def test_every_row_of_a_question_opens_or_names_its_events() -> None:
+    """Either a row has a link, or the ids of the events that it was made of."""
+    for question in QUESTIONS:
+        fields = question.row.model_fields
+        named = {"events", "event_id", "earlier_event_id", "first_event_id"} & fields.keys()
+        assert "explain" in fields or named or "position" in fields, question.path
+        assert ("explain" in fields) == (question.behind is not None), question.path
 
 
 @pytest.fixture
@@ -266,12 +180,12 @@ def rows(datastore: Datastore, question: Question[Any], asked: dict[str, Any]) -
         return linked(question, parameters, question.ask(cursor, parameters)).rows
 
 
-def things(datastore: Datastore, named: dict[str, Any]) -> list[Mapping[str, Any]]:
+def things(datastore: Datastore, named: dict[str, Any], limit: int = 7) -> list[Mapping[str, Any]]:
     """All pages of what is behind; each thing once."""
     found: list[Mapping[str, Any]] = []
     cursor: str | None = None
     while True:
-        asked = EXPLAIN.parameters.model_validate({**named, "limit": 7, "cursor": cursor})
+        asked = EXPLAIN.parameters.model_validate({**named, "limit": limit, "cursor": cursor})
         with snapshot(datastore) as at:
             answer = EXPLAIN.ask(at, asked)
         found += answer.rows

@@ -129,14 +129,14 @@ def of_one_customer(history: Sequence[Happened]) -> Iterator[tuple[Question[Any]
             thing = f"{question.thing}_id"
             for each in {event.data[thing] for event in history if thing in event.data}:
                 yield question, {"subject": each}
-        elif "customer_id" in question.parameters.model_fields:
+        elif "customer_id" in question.parameters.model_fields and question.command != "explain":
             yield from ((question, {"customer_id": each}) for each in customers)
 
 
 def asked(datastore: Datastore, question: Question[Any], **how: Any) -> Answer:
     subject = how.pop("subject", None)
     parameters = question.parameters(as_of=NOW.isoformat(), **how)
-    with reading(datastore, question, parameters, subject) as cursor:
+    with reading(datastore, read_models, question, parameters, subject) as cursor:
         return question.ask(cursor, *([] if subject is None else [subject]), parameters)
 
 

@@ -424,7 +424,8 @@ def test_merging_changes_what_is_about_persons_only_and_taking_it_back_restores_
     prepared: Datastore, history: list[Happened], one: list[str], other: list[str]
 ) -> None:
     """Whichever of the two ids either is published under, and whatever else is merged. (What a
-    person did next is followed over their ids: decision 116.)
+    person did next is followed over their ids, and what a person costs is added up over them:
+    decisions 116 and 125.)
     """
     as_of = START + timedelta(days=60)
     history = [
@@ -441,7 +442,8 @@ def test_merging_changes_what_is_about_persons_only_and_taking_it_back_restores_
     figures, pages = everything_said(prepared, as_of), pages_told(prepared, as_of)
     fill(prepared, [as_recorded([*history, merge])])
     merged = everything_said(prepared, as_of)
-    assert merged | {"effects": figures["effects"]} == figures
+    of_persons = ("effects", "value and cost", "behind it")
+    assert merged | {question: figures[question] for question in of_persons} == figures
     fill(
         prepared,
         [as_recorded([*history, merge, about("customer.unmerged.v1", "2024-04-02", other)])],

@@ -98,6 +98,31 @@ def test_behind_each_cell_are_its_customers(datastore: Datastore) -> None:
         assert len(listed(datastore, tier=tier or "none", quartile=quartile)) == row["customers"]
 
 
+def test_who_is_known_under_two_ids_is_one_customer(datastore: Datastore) -> None:
+    """Of neither id is it seen that this customer costs more than most."""
+    calls = [touched("2024-03-01", f"C{n}", 5) for n in range(6)]
+    two = [
+        *(touched("2024-03-01", id_, 4) for id_ in ("Ada", "Bea")),
+        tiered("2024-01-01", "Ada", "most_growable"),
+        tiered("2024-02-01", "Bea", "negative"),
+    ]
+    pair = {"customer_id": "Bea", "merged_customer_id": "Ada"}
+    merge = happened("customer.merged.v1", "2024-06-01", **pair)
+    project(datastore, [*PRICES, *calls, *two, merge])
+    with snapshot(datastore) as cursor:
+        first = value_cost_customers(cursor, as_of=NOW).rows[0]
+    assert (first["customer_id"], first["cost"], first["touchpoints"]) == ("Ada", 12, 2)
+    # The tier set last is the person's, as on the customer's page.
+    assert (first["tier"], first["mismatch"]) == ("negative", "more_than_value")
+    assert cells(datastore)["negative", "4"]["customers"] == 1
+    # As of an instant before the merge there are two, and neither is dear.
+    before = cells(datastore, as_of=at("2024-05-31"))
+    assert before.keys() == {("most_growable", "1"), ("negative", "1"), (None, "2")}
+    # Taken back, they are two again.
+    project(datastore, [happened("customer.unmerged.v1", "2024-07-01", **pair)])
+    assert cells(datastore) == before
+
+
 def test_the_list_comes_in_pages(datastore: Datastore) -> None:
     project(datastore, [*PRICES, *CUSTOMERS])
     seen, token = [], None

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import httpx
@@ -16,6 +16,7 @@ from projections.registry import read_models
 from projections.runner import Runner
 from servicetrail.serving import address_of, listening
 from servicetrail.settings import Settings
+from tests.conftest import Cluster
 from web.access import Admission
 from web.app import create_app
 from web.committer import GroupCommitter
@@ -78,6 +79,19 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
             live.close()
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def standing(cluster: Cluster, template: str, history: Sequence[object]) -> Iterator[Api]:
+    """Serve the API over a database of its own that holds a history, for tests that only read."""
+    with (
+        cluster.database(template) as name,
+        closing(Datastore(cluster.program_url(name))) as datastore,
+        serving(datastore) as api,
+    ):
+        assert api.post(history).status_code == 202
+        api.project()
+        yield api
 
 
 @pytest.fixture

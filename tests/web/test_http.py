@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from ledger.datastore import Datastore
 from tests.conftest import Cluster
-from tests.web.conftest import Api, serving
+from tests.web.conftest import Api, standing
 from tests.web.test_reading import ASKED, HISTORY, touchpoint
 from web import problems
 from web.preferences import CSV, JSON, preferred, weights
@@ -58,17 +57,11 @@ def test_any_header_has_weights_from_0_to_1(header: str) -> None:
 
 @pytest.fixture(scope="module")
 def server(cluster: Cluster, migrated_template: str) -> Iterator[Api]:
-    with (
-        cluster.database(migrated_template) as name,
-        closing(Datastore(cluster.program_url(name))) as datastore,
-        serving(datastore) as api,
-    ):
-        many = [
-            touchpoint(number, "A/timeline", "mail", f"2026-05-02T09:00:{number}Z")
-            for number in range(10, 40)
-        ]
-        assert api.post([*HISTORY, *many]).status_code == 202
-        api.project()
+    many = [
+        touchpoint(number, "A/timeline", "mail", f"2026-05-02T09:00:{number}Z")
+        for number in range(10, 40)
+    ]
+    with standing(cluster, migrated_template, [*HISTORY, *many]) as api:
         yield api
 
 
