@@ -269,7 +269,7 @@ def report(company: Database, live: Sequence[Message], seconds: float) -> Iterat
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     with _up(company) as port:
         for question in QUESTIONS:
-            route = f"| `{question.path.replace(':id', '')}` |"
+            route = f"| `{question.shown_path}` |"
             try:
                 found = latency(port, targets(company, question), seconds)
             except Refused:

@@ -125,3 +125,8 @@ class Question(Generic[Parameters]):
     whose: Callable[[PgCursor, str], str | None] | None = None
     behind: Explanation | OneThing | Listed | None = None
     figures: bool = False
+
+    @property
+    def shown_path(self) -> str:
+        """The path as people are shown it: without how its id is read."""
+        return self.path.replace(":id", "")

@@ -9,6 +9,7 @@ from typing import Any
 import typer.main
 
 from projections.dashboard import views
+from questions import document as questions_document
 from schemas import asyncapi
 from schemas import document as schemas_document
 from servicetrail.cli.main import program
@@ -112,6 +113,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "events.md": schemas_document.page,
     "settings.md": settings_page,
     "commands.md": commands_page,
+    "routes.md": questions_document.page,
     "metrics-prometheus.md": metrics_page,
     "dashboard-views.md": dashboard_page,
     "asyncapi.yaml": asyncapi.page,
