@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 
 import structlog
 import uvicorn
@@ -95,6 +96,7 @@ def serve(
                 dead_letters=system.dead_letters(),
                 eraser=system.eraser(),
                 witnesses=witnesses_of(settings),
+                episode_gap=timedelta(days=settings.episode_gap_days),
                 live=live,
                 working=lambda: working(projector, consumption, sealing),
                 admission=admission,

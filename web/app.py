@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
@@ -12,10 +13,11 @@ from ledger.datastore import Datastore
 from ledger.dead_letters import DeadLetters
 from ledger.erasing import Eraser
 from ledger.tokens import Tokens
+from projections.conversations.fold import EPISODE_GAP
 from projections.rebuilding import Models
 from web import audit as audit_routes
 from web import dead_letters as dead_letter_routes
-from web import document, erasing, events, health, one_event, problems, reading, streaming
+from web import document, erasing, events, exports, health, one_event, problems, reading, streaming
 from web import metrics as metrics_route
 from web import tokens as token_routes
 from web.access import Admission, Door, check_role
@@ -50,12 +52,14 @@ def create_app(
     max_request_bytes: int,
     max_request_events: int,
     witnesses: Sequence[PublicKey] = (),
+    episode_gap: timedelta = EPISODE_GAP,
     metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
     """The application. Events go to `committer`, answers come from `reads`, where read
     models are built as `models` are, `dead_letters` is what can be done about inputs that were not
     taken, `eraser` erases, `live` streams, `tokens` are made and revoked; all belong to the caller.
 
+    In exports touchpoints without a case belong together up to `episode_gap` apart.
     `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
     checked. `admission` knows who may call anything but `/health`, and each route says which roles
     it is open to. With `metrics`, requests are measured there, and `/metrics` shows all that stands
@@ -78,6 +82,7 @@ def create_app(
         dead_letter_routes.router(reads, dead_letters),
         token_routes.router(tokens),
         audit_routes.router(reads, witnesses),
+        exports.router(reads, episode_gap),
         health.router(reads, working),
     ):
         app.include_router(routes, dependencies=[Depends(only_known)])

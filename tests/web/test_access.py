@@ -58,6 +58,7 @@ DECIDED: dict[str, set[Role]] = {
     "GET /proofs/inclusion/{position}": PERSONS,
     "GET /proofs/consistency": PERSONS,
     "GET /evidence/{kind}/{id}": PERSONS,
+    "GET /export": PERSONS,
     "GET /dead-letters": KEPT,
     "GET /dead-letters/{kept_id}": KEPT,
     "POST /dead-letters/redrive": {STEWARD},
