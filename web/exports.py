@@ -28,7 +28,11 @@ _FILES: dict[int | str, dict[str, Any]] = {
         "description": "The file. Servicetrail-As-Of and Servicetrail-Position say what of; asked "
         "for again with these as `as_of` and `known_at` it is the same.",
         "content": {
-            media_type: {"schema": {"type": "string", "format": "binary"}}
+            media_type: {
+                "schema": {"type": "object"}
+                if media_type == "application/json"
+                else {"type": "string", "format": "binary"}
+            }
             for media_type in sorted({each.media_type for each in FORMATS.values()})
         },
     }

@@ -130,7 +130,9 @@ def wrong(schema: schemathesis.BaseSchema, routes: set[str]) -> Iterator[str]:
             routes.add(event.recorder.label)
             for case_id, nodes in event.recorder.checks.items():
                 response = event.recorder.interactions[case_id].response
-                answer = response and f"{response.status_code} {response.text}"
+                # A file of an export is no text.
+                said = response and response.content.decode(errors="replace")
+                answer = response and f"{response.status_code} {said}"
                 for node in nodes:
                     if node.status == Status.FAILURE and node.failure_info is not None:
                         failure = node.failure_info.failure
