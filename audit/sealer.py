@@ -91,6 +91,7 @@ class Sealer:
         self._stopping = threading.Event()
         self._wakeups: Wakeups | None = None
         self._compared: dict[int, Note] = {}
+        self._not_written: set[int] = set()
         self._lost_since: float | None = None
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
@@ -272,11 +273,16 @@ class Sealer:
 
     def _send(self, note: Note, checkpoint: Checkpoint) -> None:
         """Take a committed checkpoint outside. Where that fails now, the next one is tried."""
-        for outside in self._outside:
+        for number, outside in enumerate(self._outside):
             try:
                 outside.put(note, checkpoint)
+                if number in self._not_written:
+                    _log.info("checkpoints go outside of the database again")
+                    self._not_written.remove(number)
             except OSError as error:
-                _log.error("a checkpoint stays in the database only", reason=str(error))
+                if number not in self._not_written:  # said once, not twice a second
+                    _log.error("a checkpoint stays in the database only", reason=str(error))
+                    self._not_written.add(number)
 
 
 def _load(cursor: PgCursor, newest: tuple[int, str] | None, keys: SigningKeys) -> _Trees:

@@ -132,17 +132,22 @@ class Topic:
         with self._changed:
             self._waiting = (checkpoint.origin, note)
             self._changed.notify()
-        self._known = (self._place, note)
+        self._known = (self.place, note)
 
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
+        """The topic in words."""
         return f"the topic {self._topic.topic}"
+
+    def notes(self, origin: str) -> list[str]:
+        """The newest checkpoint of a ledger in each partition, as it is there. Raises TopicAway."""
+        return self._topic.newest(origin)
 
     def _read(self, origin: str) -> tuple[str, Note] | None:
         try:
-            notes = [Note.parse(each) for each in self._topic.newest(origin)]
+            notes = [Note.parse(each) for each in self.notes(origin)]
             return max(
-                ((self._place, note) for note in notes),
+                ((self.place, note) for note in notes),
                 key=lambda found: Checkpoint.parse(found[1].text).size,
                 default=None,
             )
@@ -150,9 +155,10 @@ class Topic:
             log.warning("checkpoints in Kafka are not compared", reason=str(away))
             return None
         except NoteWrong as wrong:
-            raise OutsideWrong(f"{self._place} holds no checkpoint: {wrong}") from None
+            raise OutsideWrong(f"{self.place} holds no checkpoint: {wrong}") from None
 
     def _run(self) -> None:
+        told = False
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
@@ -161,8 +167,13 @@ class Topic:
                     return
             try:
                 self._topic.publish(waiting[0], str(waiting[1]))
+                if told:
+                    log.info("checkpoints are in Kafka again")
+                told = False
             except TopicAway as away:
-                log.warning("a checkpoint is not in Kafka yet", reason=str(away))
+                if not told:  # once, not at every attempt until it is over
+                    log.warning("a checkpoint is not in Kafka yet", reason=str(away))
+                told = True
                 with self._changed:
                     if self._stopping:
                         return

@@ -43,11 +43,13 @@ def check(
     keys: Sequence[str] = (),
     witnesses: Sequence[str] = (),
     checkpoints: Sequence[str] = (),
+    growths: Sequence[str] = (),
 ) -> Verdict:
     """Check evidence whose files `open_` opens by their names.
 
     `keys` are public keys of the ledger that came another way, `witnesses` those of witnesses,
-    `checkpoints` signed checkpoints that came another way. Raises Wrong.
+    `checkpoints` signed checkpoints that came another way, `growths` proofs of consistency, as
+    JSON, between one of these and that of the evidence. Raises Wrong.
     """
 
     @lru_cache(maxsize=None)
@@ -76,7 +78,7 @@ def check(
     for each, said in zip(earlier, proof["earlier"]):  # noqa: B905 - no strict= in Python 3.9
         _check_earlier(verdict, each, checkpoint, [hash_bytes(h) for h in said["consistency"]])
         check_signature(None, each, read("keys.txt").decode().split(), keys, ())
-    check_known(verdict, [checkpoint, *earlier], [read_checkpoint(each) for each in checkpoints])
+    check_known(verdict, [checkpoint, *earlier], checkpoints, growths)
     verdict.not_proven.extend(_BEYOND)
     return verdict
 
@@ -275,19 +277,43 @@ def _check_earlier(
 
 
 def check_known(
-    verdict: Verdict, enclosed: Sequence[Checkpoint], known: Sequence[Checkpoint]
+    verdict: Verdict,
+    enclosed: Sequence[Checkpoint],
+    known: Sequence[str],
+    growths: Sequence[str],
 ) -> None:
-    """Compare with checkpoints that came another way. Raises Wrong."""
-    for each in known:
+    """Compare with checkpoints that came another way; `enclosed[0]` is the one that everything
+    else was compared with. Raises Wrong.
+    """
+    proofs = [_json(each.encode(), "the proof of consistency") for each in growths]
+    for each in map(read_checkpoint, known):
         same = [other for other in enclosed if other.size == each.size]
         if each.origin != enclosed[0].origin:
             raise Wrong(f"your checkpoint is of another ledger, {each.origin}")
-        if not same:
+        first, second = sorted((each, enclosed[0]), key=lambda checkpoint: checkpoint.size)
+        if not same and _has_grown(first, second, proofs):
+            verdict.proven.append(
+                f"your checkpoint of {each.size:,} events is of the same ledger, "
+                + ("which has only grown since" if first is each else "which only grew until then")
+            )
+        elif not same:
             verdict.not_proven.append(
                 f"that your checkpoint of {each.size:,} events is of the same ledger: ask for "
-                f"a consistency proof from {each.size} to {enclosed[0].size}"
+                f"a consistency proof from {first.size} to {second.size}, and give it with --proof"
             )
         elif same[0].root != each.root:
             raise Wrong(f"your checkpoint of {each.size:,} events is of a ledger with other events")
         else:
             verdict.proven.append(f"your checkpoint of {each.size:,} events is of the same ledger")
+
+
+def _has_grown(first: Checkpoint, second: Checkpoint, proofs: Sequence[Dict[str, Any]]) -> bool:
+    """Whether one of the proofs shows that one ledger is the beginning of the other. Raises Wrong
+    for one that should and does not.
+    """
+    for proof in proofs:
+        if (proof["first_size"], proof["second_size"]) == (first.size, second.size):
+            hashes = [hash_bytes(each) for each in proof["hashes"]]
+            check_consistency(first.size, first.root, second.size, second.root, hashes)
+            return True
+    return False

@@ -34,6 +34,7 @@ def check_certificate(
     keys: Sequence[str] = (),
     witnesses: Sequence[str] = (),
     checkpoints: Sequence[str] = (),
+    growths: Sequence[str] = (),
 ) -> Verdict:
     """Check the certificate of an erasure; what may be given besides is as in `check`.
 
@@ -55,7 +56,7 @@ def check_certificate(
     check_signature(verdict, checkpoint, proof["keys"], keys, witnesses)
     _check_event(verdict, checkpoint, told, proof)
     _check_key(verdict, checkpoint, told, proof)
-    check_known(verdict, [checkpoint], [read_checkpoint(each) for each in checkpoints])
+    check_known(verdict, [checkpoint], checkpoints, growths)
     verdict.not_proven.extend(_NOT_PROVEN)
     return verdict
 

@@ -1,6 +1,6 @@
 """Checks evidence from a ledger: with Python alone, no database, no network.
 
-    python3 verify.py [FILE] [--key KEY] [--witness KEY] [--checkpoint FILE]
+    python3 verify.py [FILE] [--key KEY] [--witness KEY] [--checkpoint FILE] [--proof FILE]
 
 FILE is an archive of evidence, or the certificate of an erasure. Without one, the evidence is the
 unpacked folder that verify.py lies in. What is calculated is
@@ -74,6 +74,11 @@ def told(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
+def _text_of(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Check evidence from a ledger.")
@@ -82,15 +87,16 @@ def main() -> int:
     parser.add_argument("--key", action="append", default=[], help="the ledger's public key")
     parser.add_argument("--witness", action="append", default=[], help="a witness's public key")
     parser.add_argument("--checkpoint", action="append", default=[], help="one that you kept")
+    parser.add_argument("--proof", action="append", default=[], help="from it to the evidence's")
     given = parser.parse_args()
     gc.disable()  # nothing here refers to itself, and looking for it takes a third of the time
     try:
-        kept = []
-        for path in given.checkpoint:
-            with open(path, encoding="utf-8") as file:
-                kept.append(file.read())
         verdict = check_file(
-            given.evidence, keys=given.key, witnesses=given.witness, checkpoints=kept
+            given.evidence,
+            keys=given.key,
+            witnesses=given.witness,
+            checkpoints=[_text_of(path) for path in given.checkpoint],
+            growths=[_text_of(path) for path in given.proof],
         )
     except Wrong as wrong:
         print(f"WRONG: {wrong}")

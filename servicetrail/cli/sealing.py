@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,12 @@ from audit.standalone.proofs import Wrong
 from audit.whole import check_ledger
 from audit.whole_checkpoints import Outside
 from audit.whole_found import Found
+from consumers.checkpoints import TopicAway
 from servicetrail.cli import options
 from servicetrail.cli.errors import NOT_ALL_TAKEN
 from servicetrail.cli.output import err, out, printable, write_json
-from servicetrail.sealing import directory_of, public_keys, sealer_of
-from servicetrail.settings import read_settings
+from servicetrail.sealing import directory_of, public_keys, sealer_of, topic_of
+from servicetrail.settings import Settings, read_settings
 from servicetrail.system import System, open_system
 
 Keys = Annotated[
@@ -43,6 +44,16 @@ Kept = Annotated[
         help="A checkpoint that you kept, to compare with; may be given several times.",
     ),
 ]
+Grown = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--proof",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A proof of consistency between such a checkpoint and the one in the evidence.",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -62,15 +73,17 @@ def verify_command(
     evidence: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[EVIDENCE.zip]",
+            metavar="[FILE]",
             exists=True,
-            help="Evidence to verify, without any database. Left out: the whole ledger.",
+            help="Evidence, or the certificate of an erasure, to verify without any database. Left "
+            "out: the whole ledger.",
             show_default=False,
         ),
     ] = None,
     key: Keys = None,
     witness: Witnesses = None,
     checkpoint: Kept = None,
+    proof: Grown = None,
     processes: Annotated[
         int | None,
         typer.Option(
@@ -86,12 +99,19 @@ def verify_command(
     """Verify evidence, or calculate the whole ledger anew and compare it with every checkpoint.
 
     Says the first position at fault. Exit status 1 if anything is wrong. The whole ledger is
-    compared with the checkpoints in the database, with those in SERVICETRAIL_CHECKPOINT_DIR, and
-    with those given; signatures are checked with the public keys in the program's own key file.
+    compared with the checkpoints in the database, with those in SERVICETRAIL_CHECKPOINT_DIR, with
+    the newest one in SERVICETRAIL_CHECKPOINT_TOPIC, and with those given; signatures are checked
+    with the public keys in the program's own key file.
     """
     kept = [Outside(str(path), path.read_text(encoding="utf-8")) for path in checkpoint or []]
     if evidence is not None:
-        verify_evidence(evidence, key or [], witness or [], kept, json)
+        known = {
+            "keys": key or [],
+            "witnesses": witness or [],
+            "checkpoints": [each.note for each in kept],
+            "growths": [path.read_text(encoding="utf-8") for path in proof or []],
+        }
+        verify_evidence(evidence, known, json)
         return
     with open_system(read_settings()) as system, _bar() as progress:
         found = whole(system, kept, key or [], processes, progress)
@@ -109,13 +129,13 @@ def verify_command(
         raise typer.Exit(NOT_ALL_TAKEN)
 
 
-def verify_evidence(
-    path: Path, keys: list[str], witnesses: list[str], kept: list[Outside], json: bool
-) -> None:
-    """Verify evidence, say what it proves, and exit with status 1 where it is wrong."""
-    notes = [each.note for each in kept]
+def verify_evidence(path: Path, known: Mapping[str, list[str]], json: bool) -> None:
+    """Verify evidence, say what it proves, and exit with status 1 where it is wrong.
+
+    `known` is what `audit.standalone.bundle.check` takes by name.
+    """
     try:
-        verdict = check_file(str(path), keys=keys, witnesses=witnesses, checkpoints=notes)
+        verdict = check_file(str(path), **known)
     except Wrong as wrong:
         if json:
             write_json({"wrong": str(wrong), "proven": [], "not_proven": []})
@@ -145,11 +165,23 @@ def whole(
     return check_ledger(
         system.datastore,
         keys=known,
-        outside=[*outside, *kept],
+        outside=[*outside, *in_topic(system.settings, origin), *kept],
         unwrap=system.keyring.unwrap,
         processes=processes,
         progress=progress.seen,
     )
+
+
+def in_topic(settings: Settings, origin: str) -> list[Outside]:
+    """The newest checkpoint in the topic, if one is configured; says so where it cannot be read."""
+    topic = topic_of(settings)
+    if topic is None:
+        return []
+    try:
+        return [Outside(topic.place, note) for note in topic.notes(origin)]
+    except TopicAway as away:
+        err.print(f"Not compared with {topic.place}: {away}", soft_wrap=True)
+        return []
 
 
 def print_found(found: Found) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from audit.answers import consistency_told
 from audit.evidence import About, stand_alone, write_evidence
 from audit.notes import COSIGNATURE, Note, PrivateKey, PublicKey
 from audit.proofs import NothingSealed, cosign, newest
@@ -311,6 +312,26 @@ def test_an_auditor_s_own_checkpoint_is_compared(grown: Ledger, tmp_path: Path) 
     known = [each for each in verdict.proven if "your checkpoint" in each]
     assert len(known) == 2
     assert any("ask for a consistency proof from 32 to 64" in each for each in verdict.not_proven)
+    with grown.datastore.transaction() as cursor:
+        proof = consistency_told(cursor, 32, 64).model_dump_json()
+        other_proof = consistency_told(cursor, 16, 64).model_dump_json()
+    [known] = [
+        each
+        for each in check_file(path, checkpoints=[notes[1]], growths=[other_proof, proof]).proven
+        if "your checkpoint" in each
+    ]
+    assert known.endswith("of 32 events is of the same ledger, which has only grown since")
+    forged = other_proof.replace('"first_size":16', '"first_size":32')
+    with pytest.raises(Wrong, match="proof of growth"):
+        check_file(path, checkpoints=[notes[1]], growths=[forged])
+    grown.take(policy(9))
+    grown.sealer.seal()
+    with grown.datastore.transaction() as cursor:
+        later, proof = str(newest(cursor).note), consistency_told(cursor, 64, 65).model_dump_json()
+    assert any(
+        "which only grew until then" in each
+        for each in check_file(path, checkpoints=[later], growths=[proof]).proven
+    )
     other = PrivateKey(grown.keys.origin, bytes(32))
     forged = notes[0].partition("\n\n")[0].replace("\n16\n", "\n64\n") + "\n"
     with pytest.raises(Wrong, match="other events"):

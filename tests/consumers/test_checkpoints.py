@@ -8,7 +8,9 @@ from audit.sealer import Sealer, SealRefused
 from consumers.brokers.process import Broker
 from consumers.checkpoints import CheckpointTopic, TopicAway
 from consumers.cluster import Cluster
+from servicetrail.cli.sealing import in_topic
 from servicetrail.sealing import Topic
+from servicetrail.settings import Settings
 from tests.audit.sealed import Ledger, ledger, policy, sealed_days
 from tests.consumers.channel import Channel
 
@@ -33,9 +35,12 @@ def sealed_with(of: Ledger, topic: CheckpointTopic) -> None:
         place.stop()
 
 
-def test_the_newest_checkpoint_is_in_the_topic(
-    database_url: str, tmp_path: Path, topic: CheckpointTopic
+def test_the_newest_checkpoint_is_in_the_topic_and_verified_against(
+    broker: Broker, database_url: str, tmp_path: Path, topic: CheckpointTopic
 ) -> None:
+    settings = Settings(
+        kafka_bootstrap_servers=broker.bootstrap_servers, checkpoint_topic=topic.topic
+    )
     with ledger(database_url, tmp_path / "checkpoints") as opened:
         for number in range(1, 4):
             opened.take(policy(number))
@@ -43,6 +48,8 @@ def test_the_newest_checkpoint_is_in_the_topic(
             [outside] = opened.outside()
             assert topic.newest(opened.keys.origin) == [outside.note]
         assert topic.newest("servicetrail/other") == []
+        found = opened.check(outside=in_topic(settings, opened.keys.origin))
+        assert (found.compared, found.faults) == (1, [])
     topic.close()
 
 
