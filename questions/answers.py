@@ -45,6 +45,9 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: Any) -> Any:
     match value:
         case datetime():
@@ -55,8 +58,11 @@ def _plain(value: Any) -> Any:
             return float(value)
         case UUID():
             return value.hex
-        case Mapping():
-            return {name: _plain(part) for name, part in value.items()}
+        case dict():
+            return {
+                name: part if type(part) in _AS_THEY_ARE else _plain(part)
+                for name, part in value.items()
+            }
         case list() | tuple():
             return [_plain(part) for part in value]
     return value

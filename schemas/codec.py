@@ -105,8 +105,11 @@ def to_json(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
     Fields that the type does not have raise KeyError, so that nothing else slips out.
     """
-    known = _FIELD_NAMES[event_type]
-    return {known[name]: _json_value(value) for name, value in data.items()}
+    known, converters = _FIELD_NAMES[event_type], _TO_JSON.get
+    return {
+        known[name]: value if (convert := converters(type(value))) is None else convert(value)
+        for name, value in data.items()
+    }
 
 
 def _names(schema: Schema) -> dict[str, str]:
