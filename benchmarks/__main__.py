@@ -16,7 +16,8 @@ from benchmarks.append import append
 from benchmarks.consuming import consume, profile, read_only
 from benchmarks.freshness import RATE, WARM_UP_SECONDS, freshness
 from benchmarks.importing import Measured, import_file, project
-from benchmarks.rebuild import rebuild, report
+from benchmarks.page import PAGE
+from benchmarks.reading import sections
 from benchmarks.topic import PARTITIONS, fill, make_topic
 from benchmarks.workload import (
     BATCH,
@@ -40,6 +41,10 @@ def main() -> None:
     """Run everything, print the page, write it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000, help="events to import and project")
+    parser.add_argument(
+        "--large-events", type=int, default=1_000_000, help="events to rebuild from and to ask"
+    )
+    parser.add_argument("--route-seconds", type=float, default=15, help="to ask each route")
     parser.add_argument("--append-batches", type=int, default=60, help="batches of 1,000 to append")
     parser.add_argument("--kafka-events", type=int, default=500_000, help="events in the topic")
     parser.add_argument("--fresh-seconds", type=int, default=60, help="of a steady stream")
@@ -82,9 +87,7 @@ def _page(options: argparse.Namespace) -> Iterator[str]:
             yield f"## Projecting {events:,} events into every read model"
             yield ""
             yield from _measured(project(imported, events))
-            yield f"## Rebuilding from {events:,} events"
-            yield ""
-            yield from report(rebuild(postgres, imported, workers=WORKERS), events, WORKERS)
+    yield from sections(options.large_events, options.route_seconds, WORKERS)
     yield from _kafka(options.kafka_events, options.fresh_seconds)
     yield from sealing.section(
         sealing.measure(

@@ -1,11 +1,18 @@
-"""What the benchmarks work on: a simulated company's events, on a durable embedded PostgreSQL."""
+"""What the benchmarks work on: a simulated company's events, on a durable embedded PostgreSQL.
 
+    python -m benchmarks.workload 1000000 > events.avro
+
+writes so many of them as an Avro container.
+"""
+
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import psycopg2
 
@@ -15,7 +22,7 @@ from ledger.keys import Keyring, MasterKey
 from ledger.migrations import migrate
 from schemas.catalogue import SHIPPED
 from schemas.containers import write_container
-from schemas.files import messages_in
+from schemas.files import messages_from, messages_in
 from schemas.json_data import from_json
 from schemas.message import Message
 from servicetrail.embedded import EmbeddedPostgres
@@ -24,6 +31,7 @@ from servicetrail.simulate import simulate
 SEED = 7
 BATCH = 1_000
 EVENTS_PER_DAY = 1_000
+END = datetime(2026, 7, 1, tzinfo=UTC)
 MASTER_KEY = bytes(32)
 
 
@@ -41,14 +49,24 @@ def simulated_file(events: int, directory: Path) -> Path:
     """An Avro container file of that many events."""
     path = directory / f"simulated-{events}-{SEED}.avro"
     with path.open("wb") as stream:
-        simulated = simulate(
-            events,
-            SEED,
-            start=datetime(2026, 1, 1, tzinfo=UTC),
-            days=max(1, events // EVENTS_PER_DAY),
-        )
-        write_container(stream, map(_typed, simulated))
+        write_simulated(events, stream)
     return path
+
+
+def write_simulated(events: int, stream: BinaryIO) -> None:
+    """Write that many events as an Avro container."""
+    days = max(1, events // EVENTS_PER_DAY)
+    # They end on one day, however many there are: what lies ahead of now is not taken.
+    simulated = simulate(events, SEED, start=END - timedelta(days=days), days=days)
+    write_container(stream, map(_typed, simulated))
+
+
+@contextmanager
+def simulating(events: int) -> Iterator[Iterator[Message]]:
+    """The messages of such a container, which another process writes meanwhile."""
+    command = [sys.executable, "-m", "benchmarks.workload", str(events)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        yield messages_from(cast(BinaryIO, process.stdout), "simulated")
 
 
 def _typed(event: dict[str, Any]) -> dict[str, Any]:
@@ -93,3 +111,7 @@ def database(postgres: EmbeddedPostgres, name: str) -> Iterator[Database]:
         yield Database(url, owner_url, datastore, keyring, Intake(datastore, keyring))
     finally:
         datastore.close()
+
+
+if __name__ == "__main__":
+    write_simulated(int(sys.argv[1]), sys.stdout.buffer)

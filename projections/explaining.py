@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +33,7 @@ from projections.answers import Answer, Page, answer, cut, fetch, window
 
 _SQL = named_queries(Path(__file__).with_name("explaining.sql"))
 _KEY = ("started_at", "kind", "key")
+_FIRST_STRETCH = timedelta(days=1)
 EXPLAIN = "explain"
 """Whose tokens lead from one page to the next."""
 
@@ -114,6 +115,24 @@ def explain(
         "after_key": after_key,
         "rows": wanted.page.limit + 1,
     }
-    found, next_ = cut(EXPLAIN, wanted.page, fetch(cursor, statement, asked), _KEY)
+    found, next_ = cut(EXPLAIN, wanted.page, _first(cursor, statement, asked, wanted), _KEY)
     rows = [{name: value for name, value in row.items() if name != "key"} for row in found]
     return answer(cursor, read_models, wanted.page.as_of, rows, next_)
+
+
+def _first(
+    cursor: PgCursor, statement: str, asked: Mapping[str, Any], wanted: Behind
+) -> list[dict[str, Any]]:
+    """As many rows as a page and one more: of what began before some day, and if these are not
+    enough of eight times as long, and so on, since there may be very much of everything.
+    """
+    after = None if wanted.page.after is None else datetime.fromisoformat(wanted.page.after[0])
+    begun = after or wanted.from_
+    stretch = _FIRST_STRETCH
+    while begun is not None and stretch < wanted.page.as_of - begun:
+        before = (begun + stretch).isoformat()
+        rows = fetch(cursor, statement, {**asked, "before": before})
+        if len(rows) > wanted.page.limit:
+            return rows
+        stretch *= 8
+    return fetch(cursor, statement, {**asked, "before": "infinity"})

@@ -6,6 +6,7 @@ WITH things AS (
     FROM things
     WHERE {group}
         AND (%(figure)s::text IS NULL OR %(figure)s = ANY (figures))
+        AND started_at < %(before)s
         AND (%(after_time)s::timestamptz IS NULL
             OR (started_at, thing, key) > (%(after_time)s, %(after_kind)s, %(after_key)s))
     ORDER BY started_at, thing, key

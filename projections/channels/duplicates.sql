@@ -43,7 +43,7 @@ WITH merged AS (
     WHERE i.metric = 'next_reply'
         AND i.visible_from <= %(as_of)s AND i.visible_to > %(as_of)s
         AND i.started_at <= first_at AND coalesce(i.ended_at, 'infinity') > occurred_at
-), told AS (
+), told AS MATERIALIZED (  -- looked at twice, worked out once
     SELECT *, event_id IN (SELECT event_id FROM still_waiting) AS first_still_waiting
     FROM elsewhere
 )
