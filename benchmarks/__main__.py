@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument(
         "--sealed-events", type=int, default=sealing.EVENTS, help="in the ledger that is verified"
     )
-    parser.add_argument("--out", type=Path, default=sealing.PAGE, help="where the page goes")
+    parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args()
     page = "\n".join(_page(options)) + "\n"
     options.out.write_text(page)

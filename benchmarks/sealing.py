@@ -5,7 +5,6 @@
 
 import argparse
 import gc
-import re
 import tempfile
 import threading
 import time
@@ -27,6 +26,7 @@ from audit.signing import SigningKeys
 from audit.standalone.command import check_file
 from audit.whole import check_ledger
 from audit.whole_checkpoints import Outside
+from benchmarks.page import PAGE, with_sections
 from benchmarks.workload import Database, batches, database, server, simulated_messages
 from ledger.garbage import ease_garbage_collection
 from ledger.keys import MasterKey
@@ -35,7 +35,6 @@ from schemas.catalogue import SHIPPED
 from schemas.codec import encode, event_id
 from schemas.message import Message
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEADING = "## Sealing and proof"
 TURN_BATCHES = 20
 LARGE_CUSTOMER, LARGE_CUSTOMER_EVENTS = "C-large", 1_000
@@ -85,9 +84,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PAGE, help="the page with the section")
     options = parser.parse_args()
     measured = measure(options.events, options.ingest, options.one_customer, options.processes)
-    lines = "\n".join(section(measured)) + "\n"
-    print(lines)
-    options.out.write_text(put_into(options.out.read_text(), lines))
+    lines = list(section(measured))
+    print("\n".join(lines))
+    options.out.write_text(with_sections(options.out.read_text(), lines))
 
 
 def measure(events: int, ingested: int, of_one_customer: int, processes: int) -> Measured:
@@ -151,14 +150,6 @@ def section(measured: Measured) -> Iterator[str]:
     )
     yield f"| verifying it offline | {many.checked} | at least 100,000 events/s |"
     yield ""
-
-
-def put_into(page: str, lines: str) -> str:
-    """The page with this section in the place of the former one, or before what limits it."""
-    former = re.compile(rf"^{HEADING}.*?(?=^## )", re.MULTILINE | re.DOTALL)
-    if former.search(page):
-        return former.sub(lambda _: f"{lines}\n", page, count=1)
-    return page.replace("## What limits it", f"{lines}\n## What limits it", 1)
 
 
 def ingest(
