@@ -26,8 +26,6 @@ from projections.registry import read_models
 from projections.runner import Progress, Runner
 from schemas.message import Message
 from servicetrail.embedded import EmbeddedPostgres
-from servicetrail.publisher.clearing import clear_outbox
-from servicetrail.publisher.outbox import OUTBOX_FILE
 from servicetrail.settings import PREFIX, Settings, SettingsWrong
 
 MASTER_KEY_FILE = "master.key"
@@ -73,6 +71,10 @@ class System:
 
     def eraser(self) -> Eraser:
         """What erases customers."""
+        # Loads the Kafka client, which most commands do without.
+        from servicetrail.publisher.clearing import clear_outbox
+        from servicetrail.publisher.outbox import OUTBOX_FILE
+
         clear = partial(clear_outbox, self.settings.data_dir / OUTBOX_FILE)
         return Eraser(self.datastore, self.keyring, self.intake, clear)
 

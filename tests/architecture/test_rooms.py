@@ -38,3 +38,13 @@ def test_the_domain_imports_of_the_library_only_its_domain(path: Path) -> None:
                 or room == "domain"
                 or room in sys.stdlib_module_names
             ), f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("group", ["importing", "reading", "replaying"])
+def test_a_command_starts_without_what_it_does_not_need(group: str) -> None:
+    """Half of the time that a command takes to start would go to the Kafka client and to HTTP."""
+    asked = f"import sys, servicetrail.cli.{group}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"kafka", "fastapi"} & set(done.stdout.split())

@@ -330,7 +330,7 @@ def prepared(datastore: Datastore) -> Datastore:
 
 
 through_postgresql = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
