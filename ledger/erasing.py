@@ -7,7 +7,6 @@ What lies outside of the database on this machine is cleared after that.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -23,6 +22,7 @@ from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import INTAKE_SUBJECT, Keyring, customer_subject
+from ledger.naming import names_customer
 from ledger.redriving import Carried, Input
 from ledger.sql import named_queries
 from schemas.codec import decode
@@ -203,15 +203,14 @@ class _Erasing:
         """Destroy the bytes of inputs whose customer could not be read, but which name this one.
 
         They are sealed with the key of the intake, which stays. An id that is an ordinary word may
-        be found where something else is meant: such an input is lost too.
+        be found where something else is meant (`names_customer`): such an input is lost too.
         """
         cursor.execute(_SQL["nobodys"], {"subject": INTAKE_SUBJECT})
         nobodys = [kept_id for (kept_id,) in cursor]
-        named = re.compile(rb"(?<![\w-])" + re.escape(self._customer_id.encode()) + rb"(?![\w-])")
         found = [
             kept_id
             for kept_id, message in kept.messages(cursor, self._keyring, nobodys).items()
-            if named.search(message.body) or named.search(json.dumps(message.carried).encode())
+            if names_customer(message, self._customer_id)
         ]
         cursor.execute(_SQL["disown"], {"kept_ids": found, "subject": self._subject})
 

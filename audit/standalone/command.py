@@ -46,7 +46,7 @@ def _opener(path: str) -> Tuple[Callable[[str], IO[bytes]], List[str]]:
 
 def check_file(path: str, **known: Sequence[str]) -> Verdict:
     """Check an archive, or the folder it was unpacked into, or the certificate of an erasure; see
-    `check` and `check_certificate`. Raises Wrong.
+    `check` and `check_certificate`. Raises Wrong, and OSError where there is no such file.
     """
     try:
         if os.path.isfile(path) and not zipfile.is_zipfile(path):
@@ -58,6 +58,10 @@ def check_file(path: str, **known: Sequence[str]) -> Verdict:
         return check(open_, names, **known)
     except _UNREADABLE as error:
         raise Wrong(f"it cannot be read: {type(error).__name__} {error}") from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise Wrong(f"it cannot be read: {error}") from None  # an archive with impossible places
 
 
 # Whatever reading raises where somebody has put something else than what belongs there.

@@ -1,7 +1,9 @@
 """Erasing a person: nobody can read what was personal any more, and nothing else changes."""
 
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +11,14 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from domain import EVENT_TYPES
+from ledger import kept
 from ledger.datastore import Datastore
 from ledger.erasing import Eraser, Erasure, NotOnHold, OnHold, erasure_of
 from ledger.keys import KEY_BYTES, DataKey, Keyring, MasterKey, MasterKeyError
 from projections.answers import snapshot
 from projections.queries import channels, timeline
 from schemas import codec
+from schemas.message import Message
 from tests.intake.door import MASTER, Door, cloudevent, complaint, promise, raw, touchpoint
 from tests.projections.history import rows_of, runner
 
@@ -198,6 +202,45 @@ def test_a_second_erasure_takes_what_came_to_light_since(door: Door, eraser: Era
     second = eraser.erase("C-1", basis="article 17")
     assert found(door.datastore) == 0
     assert second > first
+
+
+def avro(text: str) -> bytes:
+    """A text as Avro writes it, with one behind it whose length looks like a letter or digit."""
+    return bytes([2 * len(text)]) + text.encode() + bytes([2 * 25]) + b"x" * 25
+
+
+HOW = {
+    "in Avro": raw(b"\xc3\x01unknown!" + avro("C/1") + SECRET.encode(), "application/avro"),
+    "in an attribute": replace(
+        raw(b"{" + SECRET.encode(), "application/json"), attributes={"subject": "C/1"}
+    ),
+    "in what it carried": replace(raw(b"{" + SECRET.encode()), carried={"key": "C/1"}),
+    "with a slash escaped": raw(b'{"customer_id": "C\\/1", "note": "' + SECRET.encode()),
+    "in Base64": raw(b'{"data_base64": "' + b64encode(b"??" + avro("C/1") + SECRET.encode())),
+    "in URL-safe Base64, cut off": raw(
+        b'{"data_base64": "' + urlsafe_b64encode(avro("C/1") + b"\xff\xfe" + SECRET.encode())[:-3]
+    ),
+    "in UTF-16": raw(f'{{"customer_id": "C/1", "note": "{SECRET}'.encode("utf-16")),
+}
+
+
+@pytest.mark.parametrize("message", HOW.values(), ids=HOW)
+def test_an_unreadable_input_is_found_however_it_names_the_customer(
+    message: Message, door: Door, eraser: Eraser
+) -> None:
+    assert door.outcomes(message) == ["rejected"]
+    assert door.query("SELECT customer_id FROM intake.kept") == [(None,)]
+    eraser.erase("C/2", basis="article 17")
+    assert readable(door) == 1
+    eraser.erase("C/1", basis="article 17")
+    assert readable(door) == 0
+
+
+def readable(door: Door) -> int:
+    """How many kept inputs there are that can be opened."""
+    with door.datastore.transaction() as cursor:
+        cursor.execute("SELECT kept_id FROM intake.kept")
+        return len(kept.messages(cursor, door.keyring, [kept_id for (kept_id,) in cursor]))
 
 
 def test_an_id_inside_another_word_is_not_meant(door: Door, eraser: Eraser) -> None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -303,6 +304,21 @@ def test_truncated_archives_are_refused(grown: Ledger, tmp_path: Path) -> None:
         (tmp_path / "cut.zip").write_bytes(whole[:length])
         with pytest.raises(Wrong):
             check_file(str(tmp_path / "cut.zip"))
+
+
+def test_a_damaged_archive_is_refused_or_says_the_same(grown: Ledger, tmp_path: Path) -> None:
+    path = evidence(grown, "customer", "C-2", tmp_path / "c.zip")
+    right, whole, chance = check_file(str(path)), path.read_bytes(), Random(7)
+    refused = 0
+    for _ in range(150):
+        at, damaged = chance.randrange(len(whole)), bytearray(whole)
+        damaged[at : at + chance.choice([0, 1, 20])] = chance.randbytes(chance.choice([0, 1, 7]))
+        path.write_bytes(damaged)
+        try:
+            assert check_file(str(path)) == right
+        except Wrong:
+            refused += 1
+    assert refused > 100
 
 
 def test_an_auditor_s_own_checkpoint_is_compared(grown: Ledger, tmp_path: Path) -> None:
