@@ -13,7 +13,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 
 from projections.answers import LARGEST_PAGE
@@ -132,6 +134,14 @@ class Window(AsOf):
         default=None, alias="from", description="Only what happened at or after this"
     )
     to: Instant | None = Field(default=None, description="Only what happened before this")
+
+    @field_validator("to")
+    @classmethod
+    def _not_before_from(cls, to: datetime | None, info: ValidationInfo) -> datetime | None:
+        begins = info.data.get("from_")
+        if to is not None and begins is not None and to < begins:
+            raise ValueError("must not be before from")
+        return to
 
 
 class Paging(BaseModel):

@@ -322,6 +322,7 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(api: Api, as_of: str) 
         ("/channels?as_of=2026-03-01T09:00:00", "as_of"),
         ("/channels?from=2026-02-30", "from"),
         ("/channels?asof=2026-03-01", "asof"),
+        ("/channels?from=2026-03-02&to=2026-03-01", "to"),
         ("/customers/C-1/timeline?known_at=soon", "known_at"),
         ("/customers/C-1/timeline?limit=0", "limit"),
         ("/customers/C-1/timeline?limit=1001", "limit"),

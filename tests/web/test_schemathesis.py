@@ -33,6 +33,7 @@ OF_ONE = ("{customer_id}", "{promise_id}", "{complaint_id}")
 MEANT = {
     "known_at": "for one customer only|read models of a name",
     "from": "must not be larger than to",
+    "to": "must not be before from",
     "figure": "rows of .* have",
     "body": "say which inputs|a repair is for one id|give the repaired body once"
     "|a signed note is text, an empty line|Field required"
