@@ -6,11 +6,9 @@ from datetime import datetime
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.attention.queries import KINDS, LONGEST, attention
 from questions.parameters import AsOf, Identifier, Paging, one_of
-from questions.question import Question, RowModel
+from questions.question import Question, RowModel, asked_for_all
 from questions.tables import column, duration, in_columns, instant, words
 
 
@@ -56,19 +54,6 @@ class AttentionRow(RowModel):
     seconds_left: float = Field(description="From `as_of` until it is due; negative: past")
 
 
-def _ask(cursor: PgCursor, asked: AttentionParameters) -> Answer:
-    return attention(
-        cursor,
-        as_of=asked.as_of,
-        horizon_seconds=asked.horizon_seconds,
-        past_seconds=asked.past_seconds,
-        kind=asked.kind,
-        channel=asked.channel,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
 ATTENTION = Question(
     command="attention",
     path="/attention",
@@ -78,7 +63,7 @@ ATTENTION = Question(
     "applies to it.",
     parameters=AttentionParameters,
     row=AttentionRow,
-    ask=_ask,
+    ask=asked_for_all(attention),
     tables=in_columns(
         column("Tier", "tier"),
         instant("Due", "due_at"),

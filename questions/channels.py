@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.channels.queries import behind_channels, channels
 from questions.parameters import Window
-from questions.question import ExplainedRow, Explanation, Question, figures_of
+from questions.question import ExplainedRow, Explanation, Question, asked_for_all, figures_of
 from questions.tables import column, duration, in_columns, number, rate
 
 
@@ -62,10 +60,6 @@ class ChannelRow(ExplainedRow):
     reversed_by_adjustment: bool | None
 
 
-def _ask(cursor: PgCursor, asked: Window) -> Answer:
-    return channels(cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to)
-
-
 COLUMNS = (
     column("Channel", "channel"),
     number("In", "touchpoints_in"),
@@ -90,7 +84,7 @@ CHANNELS = Question(
     parameters=Window,
     row=ChannelRow,
     figures=True,
-    ask=_ask,
+    ask=asked_for_all(channels),
     tables=in_columns(*COLUMNS),
     behind=Explanation(
         groups=("channel",),

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.complaints.judging import RULES
 from projections.complaints.quality import (
     DIMENSIONS,
@@ -19,7 +17,15 @@ from projections.complaints.quality import (
 )
 from projections.complaints.queries import VERDICTS, complaint, complaints, whose_complaint
 from questions.parameters import AsOf, Identifier, Opposite, Paging, Window, groups, one_of
-from questions.question import ExplainedRow, Explanation, OneThing, Question, RowModel, figures_of
+from questions.question import (
+    ExplainedRow,
+    Explanation,
+    OneThing,
+    Question,
+    RowModel,
+    asked_for_all,
+    figures_of,
+)
 from questions.tables import (
     Rows,
     Table,
@@ -150,31 +156,6 @@ class ComplaintQualityRow(ExplainedRow):
     anticipate_km_median_seconds_high: float | None
 
 
-def _ask(cursor: PgCursor, asked: ComplaintParameters) -> Answer:
-    return complaints(
-        cursor,
-        as_of=asked.as_of,
-        from_=asked.from_,
-        to=asked.to,
-        channel=asked.channel,
-        customer_id=asked.customer_id,
-        severity=asked.severity,
-        open_=asked.open,
-        verdict=asked.verdict,
-        violates=asked.violates,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
-def _ask_one(cursor: PgCursor, complaint_id: str, asked: AsOf) -> Answer:
-    return complaint(cursor, complaint_id, as_of=asked.as_of)
-
-
-def _ask_quality(cursor: PgCursor, asked: QualityParameters) -> Answer:
-    return complaint_quality(cursor, as_of=asked.as_of, by=asked.by, from_=asked.from_, to=asked.to)
-
-
 BEHIND = OneThing("/complaints/", "complaint_id")
 COMPLAINTS = Question(
     command="complaints",
@@ -182,7 +163,7 @@ COMPLAINTS = Question(
     summary="Complaints with what happened to them, by the time they were raised",
     parameters=ComplaintParameters,
     row=ComplaintRow,
-    ask=_ask,
+    ask=asked_for_all(complaints),
     tables=in_columns(
         words("Complaint", "complaint_id"),
         words("Customer", "customer_id"),
@@ -226,7 +207,7 @@ COMPLAINT = Question(
     summary="One complaint, step by step, and how it is judged",
     parameters=AsOf,
     row=ComplaintHistory,
-    ask=_ask_one,
+    ask=asked_for_all(complaint),
     tables=_steps,
     subject="complaint_id",
     thing="complaint",
@@ -251,7 +232,7 @@ COMPLAINT_QUALITY = Question(
     parameters=QualityParameters,
     row=ComplaintQualityRow,
     figures=True,
-    ask=_ask_quality,
+    ask=asked_for_all(complaint_quality),
     tables=by_group(
         number("Complaints", "complaints"),
         number("Conforming", "conforming"),

@@ -11,7 +11,7 @@ from ledger.datastore import PgCursor
 from projections.answers import Answer
 from projections.statements.queries import contradictions, contradictions_by_channels
 from questions.parameters import Identifier, Paging, Window, one_of
-from questions.question import ExplainedRow, Listed, Question, RowModel
+from questions.question import ExplainedRow, Listed, Question, RowModel, asked_for_all
 from questions.tables import column, in_columns, instant, number, words
 
 _SIDES = ("channel", "other_channel")
@@ -95,12 +95,6 @@ def _channels(asked: ContradictionParameters) -> list[str | None]:
     return [*(given | dict.fromkeys(asked.unknown)).values()]
 
 
-def _ask_by_channels(cursor: PgCursor, asked: ClaimParameters) -> Answer:
-    return contradictions_by_channels(
-        cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to, claim_key=asked.claim_key
-    )
-
-
 CONTRADICTIONS = Question(
     command="contradictions",
     path="/contradictions",
@@ -126,7 +120,7 @@ CONTRADICTIONS_BY_CHANNELS = Question(
     parameters=ClaimParameters,
     row=ContradictingChannelsRow,
     figures=True,
-    ask=_ask_by_channels,
+    ask=asked_for_all(contradictions_by_channels),
     tables=in_columns(
         column("Channel", "channel"),
         column("Other channel", "other_channel"),

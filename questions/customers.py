@@ -8,12 +8,10 @@ from typing import Any
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.customers.page import customer
 from questions.complaints import ComplaintStanding
 from questions.parameters import AsOf
-from questions.question import ExplainedRow, OneThing, Question, RowModel
+from questions.question import ExplainedRow, OneThing, Question, RowModel, asked_for_all
 from questions.support import REQUESTS, SupportRequestRow
 from questions.tables import (
     Column,
@@ -206,10 +204,6 @@ class CustomerPage(ExplainedRow):
     costs: list[CostPart]
 
 
-def _ask(cursor: PgCursor, customer_id: str, asked: CustomerParameters) -> Answer:
-    return customer(cursor, customer_id, as_of=asked.as_of, only_this_id=asked.only_this_id)
-
-
 _LINES = 12
 """How many rows of a part people see: more than that is no page to read before a call."""
 
@@ -382,7 +376,7 @@ CUSTOMER = Question(
     details="Of a customer who is one person with other ids, it speaks of the person.",
     parameters=CustomerParameters,
     row=CustomerPage,
-    ask=_ask,
+    ask=asked_for_all(customer),
     tables=_tables,
     subject="customer_id",
     thing="customer",

@@ -6,11 +6,9 @@ from datetime import datetime
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.channels.duplicates import channel_duplicates, channel_duplicates_by_channels
 from questions.parameters import Identifier, Paging, Window
-from questions.question import ExplainedRow, Listed, Question, RowModel
+from questions.question import ExplainedRow, Listed, Question, RowModel, asked_for_all
 from questions.tables import column, duration, in_columns, instant, number, words
 
 
@@ -52,31 +50,13 @@ class DuplicateChannelsRow(ExplainedRow):
     after_median_seconds: float
 
 
-def _ask(cursor: PgCursor, asked: DuplicateParameters) -> Answer:
-    return channel_duplicates(
-        cursor,
-        as_of=asked.as_of,
-        from_=asked.from_,
-        to=asked.to,
-        first_channel=asked.first_channel,
-        second_channel=asked.second_channel,
-        customer_id=asked.customer_id,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
-def _ask_by_channels(cursor: PgCursor, asked: Window) -> Answer:
-    return channel_duplicates_by_channels(cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to)
-
-
 CHANNEL_DUPLICATES = Question(
     command="channel-duplicates",
     path="/channel-duplicates",
     summary="Matters that a customer brought to two channels, by time",
     parameters=DuplicateParameters,
     row=DuplicateRow,
-    ask=_ask,
+    ask=asked_for_all(channel_duplicates),
     tables=in_columns(
         words("Customer", "customer_id"),
         column("Topic", "topic"),
@@ -95,7 +75,7 @@ CHANNEL_DUPLICATES_BY_CHANNELS = Question(
     parameters=Window,
     row=DuplicateChannelsRow,
     figures=True,
-    ask=_ask_by_channels,
+    ask=asked_for_all(channel_duplicates_by_channels),
     tables=in_columns(
         column("First", "first_channel"),
         column("Then", "second_channel"),

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.effects.queries import (
     DIMENSIONS,
     GROUPS,
@@ -16,8 +12,8 @@ from projections.effects.queries import (
     effects,
 )
 from questions.parameters import Window, one_of
-from questions.question import ExplainedRow, Explanation, Question, figures_of
-from questions.tables import Rows, Table, column, number, rate
+from questions.question import ExplainedRow, Explanation, Question, asked_for_all, figures_of
+from questions.tables import by_group, column, number, rate
 
 
 class EffectParameters(Window):
@@ -61,39 +57,6 @@ class EffectRow(ExplainedRow):
     lapse_rate_high: float | None
 
 
-def _ask(cursor: PgCursor, asked: EffectParameters) -> Answer:
-    return effects(
-        cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to, days=asked.days, by=asked.by
-    )
-
-
-def _tables(rows: Rows) -> Iterable[Table]:
-    """One table; its first columns are what the rows are grouped by: all before `recovery`."""
-    names = list(rows[0]) if rows else []
-    groups = names[: names.index("recovery")] if names else []
-    return [
-        Table(
-            rows,
-            (
-                *(column(name.capitalize(), name) for name in groups),
-                column("Recovery", "recovery"),
-                number("Complaints", "complaints"),
-                number("Following", "following"),
-                number("Followed", "followed"),
-                number("Bought", "repurchased"),
-                rate("Rate", "repurchase_rate"),
-                rate("From", "repurchase_rate_low"),
-                rate("To", "repurchase_rate_high"),
-                number("Lapsed", "lapsed"),
-                rate("Rate", "lapse_rate"),
-                rate("From", "lapse_rate_low"),
-                rate("To", "lapse_rate_high"),
-            ),
-            title="Observed after complaints, which does not say that the recovery caused it",
-        )
-    ]
-
-
 EFFECTS = Question(
     command="effects",
     path="/effects",
@@ -104,8 +67,23 @@ EFFECTS = Question(
     parameters=EffectParameters,
     row=EffectRow,
     figures=True,
-    ask=_ask,
-    tables=_tables,
+    ask=asked_for_all(effects),
+    tables=by_group(
+        column("Recovery", "recovery"),
+        number("Complaints", "complaints"),
+        number("Following", "following"),
+        number("Followed", "followed"),
+        number("Bought", "repurchased"),
+        rate("Rate", "repurchase_rate"),
+        rate("From", "repurchase_rate_low"),
+        rate("To", "repurchase_rate_high"),
+        number("Lapsed", "lapsed"),
+        rate("Rate", "lapse_rate"),
+        rate("From", "lapse_rate_low"),
+        rate("To", "lapse_rate_high"),
+        after="recovery",
+        title="Observed after complaints, which does not say that the recovery caused it",
+    ),
     behind=Explanation(
         groups=GROUPS,
         figures=figures_of(EffectRow, *GROUPS, "reading"),

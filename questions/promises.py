@@ -8,8 +8,6 @@ from typing import Any
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.promises.queries import (
     DIMENSIONS,
     FINDINGS,
@@ -22,7 +20,15 @@ from projections.promises.queries import (
     whose_promise,
 )
 from questions.parameters import AsOf, Identifier, Paging, Window, groups, one_of
-from questions.question import ExplainedRow, Explanation, OneThing, Question, RowModel, figures_of
+from questions.question import (
+    ExplainedRow,
+    Explanation,
+    OneThing,
+    Question,
+    RowModel,
+    asked_for_all,
+    figures_of,
+)
 from questions.tables import (
     Rows,
     Table,
@@ -144,29 +150,6 @@ class PromiseQualityRow(ExplainedRow):
     delivered_otherwise: int
 
 
-def _ask(cursor: PgCursor, asked: PromiseParameters) -> Answer:
-    return promises(
-        cursor,
-        as_of=asked.as_of,
-        from_=asked.from_,
-        to=asked.to,
-        channel=asked.channel,
-        customer_id=asked.customer_id,
-        verdict=asked.verdict,
-        finding=asked.finding,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
-def _ask_one(cursor: PgCursor, promise_id: str, asked: AsOf) -> Answer:
-    return promise(cursor, promise_id, as_of=asked.as_of)
-
-
-def _ask_quality(cursor: PgCursor, asked: QualityParameters) -> Answer:
-    return promise_quality(cursor, as_of=asked.as_of, by=asked.by, from_=asked.from_, to=asked.to)
-
-
 BEHIND = OneThing("/promises/", "promise_id")
 PROMISES = Question(
     command="promises",
@@ -174,7 +157,7 @@ PROMISES = Question(
     summary="Promises with what became of them, by the time they are due",
     parameters=PromiseParameters,
     row=PromiseRow,
-    ask=_ask,
+    ask=asked_for_all(promises),
     tables=in_columns(
         words("Promise", "promise_id"),
         words("Customer", "customer_id"),
@@ -216,7 +199,7 @@ PROMISE = Question(
     summary="One promise, step by step, and which steps count",
     parameters=AsOf,
     row=PromiseHistory,
-    ask=_ask_one,
+    ask=asked_for_all(promise),
     tables=_steps,
     subject="promise_id",
     thing="promise",
@@ -233,7 +216,7 @@ PROMISE_QUALITY = Question(
     parameters=QualityParameters,
     row=PromiseQualityRow,
     figures=True,
-    ask=_ask_quality,
+    ask=asked_for_all(promise_quality),
     tables=by_group(
         number("Due", "promises_due"),
         number("Kept", "kept"),

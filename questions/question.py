@@ -55,6 +55,30 @@ def figures_of(row: type[ExplainedRow], *groups: str) -> tuple[str, ...]:
     return tuple(name for name in row.model_fields if name not in (*groups, "explain"))
 
 
+_CALLED = {"cursor": "token", "open": "open_"}
+"""What queries call a parameter that would hide something else there."""
+
+_ASKED_OF = {"known_at", "read"}
+"""Parameters that say which read models are asked, and are not the query's own."""
+
+
+def asked_for_all(query: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Asks a query of `projections` for all that the parameters say, each under its name.
+
+    Gets a cursor, before the parameters the id of the thing that is asked about where there is one,
+    and hands both on; see `Question.ask`.
+    """
+
+    def ask(cursor: PgCursor, *subject_and_asked: Any) -> Answer:
+        *subject, asked = subject_and_asked
+        fields = type(asked).model_fields.keys() - _ASKED_OF
+        return query(
+            cursor, *subject, **{_CALLED.get(name, name): getattr(asked, name) for name in fields}
+        )
+
+    return ask
+
+
 @dataclass(frozen=True)
 class Explanation:
     """What is behind each row of figures, for GET /explain and `servicetrail explain`.

@@ -8,10 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from audit.replay import replay
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from questions.parameters import AsOf, Paging
-from questions.question import Question, RowModel
+from questions.question import Question, RowModel, asked_for_all
 from questions.tables import column, in_columns, instant, number, words
 
 
@@ -52,10 +50,6 @@ class ReplayRow(RowModel):
     changes: list[Change]
 
 
-def _ask(cursor: PgCursor, customer_id: str, asked: ReplayParameters) -> Answer:
-    return replay(cursor, customer_id, as_of=asked.as_of, limit=asked.limit, token=asked.cursor)
-
-
 def _changed(changes: list[dict[str, Any]]) -> str:
     """What the changes come down to, in words."""
     return "; ".join(map(_change, changes))
@@ -83,7 +77,7 @@ REPLAY = Question(
     summary="A customer's history step by step: what changed, how it was judged then and is now",
     parameters=ReplayParameters,
     row=ReplayRow,
-    ask=_ask,
+    ask=asked_for_all(replay),
     tables=in_columns(
         number("Step", "step"),
         instant("Occurred", "occurred_at"),

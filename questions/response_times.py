@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.conversations.fold import FIRST_RESPONSE, METRICS
 from projections.conversations.queries import (
     DIMENSIONS,
@@ -14,7 +12,7 @@ from projections.conversations.queries import (
     response_times,
 )
 from questions.parameters import Identifier, Window, groups, one_of
-from questions.question import ExplainedRow, Explanation, Question, figures_of
+from questions.question import ExplainedRow, Explanation, Question, asked_for_all, figures_of
 from questions.tables import by_group, duration, number, rate
 
 
@@ -63,18 +61,6 @@ class ResponseTimeRow(ExplainedRow):
     within_target: float | None = Field(description="Share of these that met it, from 0 to 1")
 
 
-def _ask(cursor: PgCursor, asked: ResponseTimeParameters) -> Answer:
-    return response_times(
-        cursor,
-        as_of=asked.as_of,
-        metric=asked.metric,
-        by=asked.by,
-        from_=asked.from_,
-        to=asked.to,
-        channel=asked.channel,
-    )
-
-
 WAITS = (
     number("Answered", "answered"),
     number("Waiting", "waiting"),
@@ -97,7 +83,7 @@ RESPONSE_TIMES = Question(
     parameters=ResponseTimeParameters,
     row=ResponseTimeRow,
     figures=True,
-    ask=_ask,
+    ask=asked_for_all(response_times),
     tables=by_group(*WAITS, after="metric"),
     behind=Explanation(
         groups=GROUPS,

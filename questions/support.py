@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.support.queries import (
     DIMENSIONS,
     KINDS,
@@ -18,8 +15,15 @@ from projections.support.queries import (
     support_times,
 )
 from questions.parameters import Identifier, Paging, Window, one_of, several_of
-from questions.question import ExplainedRow, Explanation, Question, RowModel, figures_of
-from questions.tables import Rows, Table, column, duration, in_columns, instant, number, words
+from questions.question import (
+    ExplainedRow,
+    Explanation,
+    Question,
+    RowModel,
+    asked_for_all,
+    figures_of,
+)
+from questions.tables import by_group, column, duration, in_columns, instant, number, words
 
 
 class SupportRequestParameters(Window, Paging):
@@ -74,22 +78,6 @@ class SupportRequestRow(RowModel):
     )
 
 
-def _ask(cursor: PgCursor, asked: SupportRequestParameters) -> Answer:
-    return support_requests(
-        cursor,
-        as_of=asked.as_of,
-        from_=asked.from_,
-        to=asked.to,
-        customer_id=asked.customer_id,
-        kind=asked.kind,
-        team=asked.team,
-        department=asked.department,
-        state=asked.state,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
 REQUESTS = (
     words("Request", "request_id"),
     words("Customer", "customer_id"),
@@ -112,7 +100,7 @@ SUPPORT_REQUESTS = Question(
     summary="What the back office was asked for, by time, and what it kept waiting",
     parameters=SupportRequestParameters,
     row=SupportRequestRow,
-    ask=_ask,
+    ask=asked_for_all(support_requests),
     tables=in_columns(*REQUESTS),
 )
 
@@ -149,33 +137,6 @@ class SupportTimeRow(ExplainedRow):
     km_median_seconds_high: float | None
 
 
-def _ask_times(cursor: PgCursor, asked: SupportTimeParameters) -> Answer:
-    return support_times(cursor, as_of=asked.as_of, by=asked.by, from_=asked.from_, to=asked.to)
-
-
-def _times(rows: Rows) -> Iterable[Table]:
-    """One table; its first columns are what the rows are grouped by: all before `requests`."""
-    names = list(rows[0]) if rows else []
-    groups = names[: names.index("requests")] if names else []
-    return [
-        Table(
-            rows,
-            (
-                *(column(name.capitalize(), name) for name in groups),
-                number("Requests", "requests"),
-                number("Answered", "answered"),
-                number("Fulfilled", "fulfilled"),
-                number("Open", "open"),
-                duration("Median", "median_seconds"),
-                duration("P90", "p90_seconds"),
-                duration("With open ones", "km_median_seconds"),
-                duration("From", "km_median_seconds_low"),
-                duration("To", "km_median_seconds_high"),
-            ),
-        )
-    ]
-
-
 SUPPORT_TIMES = Question(
     command="support-times",
     path="/support-times",
@@ -185,8 +146,19 @@ SUPPORT_TIMES = Question(
     parameters=SupportTimeParameters,
     row=SupportTimeRow,
     figures=True,
-    ask=_ask_times,
-    tables=_times,
+    ask=asked_for_all(support_times),
+    tables=by_group(
+        number("Requests", "requests"),
+        number("Answered", "answered"),
+        number("Fulfilled", "fulfilled"),
+        number("Open", "open"),
+        duration("Median", "median_seconds"),
+        duration("P90", "p90_seconds"),
+        duration("With open ones", "km_median_seconds"),
+        duration("From", "km_median_seconds_low"),
+        duration("To", "km_median_seconds_high"),
+        after="requests",
+    ),
     behind=Explanation(
         groups=DIMENSIONS,
         figures=figures_of(SupportTimeRow, *DIMENSIONS),

@@ -30,14 +30,16 @@ def in_columns(*columns: Column) -> Callable[[Rows], Iterable[Table]]:
     return lambda rows: [Table(rows, columns)]
 
 
-def by_group(*figures: Column, after: str) -> Callable[[Rows], Iterable[Table]]:
+def by_group(
+    *figures: Column, after: str, title: str | None = None
+) -> Callable[[Rows], Iterable[Table]]:
     """Shows rows in one table; its first columns are the groups, all that stand before `after`."""
 
     def tables(rows: Rows) -> Iterable[Table]:
         names = list(rows[0]) if rows else []
         groups = names[: names.index(after)] if names else []
         headings = [name.removesuffix("_id").replace("_", " ").capitalize() for name in groups]
-        return [Table(rows, (*map(column, headings, groups), *figures))]
+        return [Table(rows, (*map(column, headings, groups), *figures), title)]
 
     return tables
 

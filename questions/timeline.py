@@ -8,11 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.timeline.queries import timeline
 from questions.parameters import AsOf, Paging
-from questions.question import ExplainedRow, OneThing, Question
+from questions.question import ExplainedRow, OneThing, Question, asked_for_all
 from questions.tables import Rows, Table, column, instant, number, words
 
 
@@ -41,17 +39,6 @@ class TimelineRow(ExplainedRow):
     data: dict[str, Any] = Field(description="The event's fields without personal ones")
 
 
-def _ask(cursor: PgCursor, customer_id: str, asked: TimelineParameters) -> Answer:
-    return timeline(
-        cursor,
-        customer_id,
-        as_of=asked.as_of,
-        only_this_id=asked.only_this_id,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
 def _tables(rows: Rows) -> Iterable[Table]:
     """One table; whose an event is stands in it where it is of several ids."""
     several = len({row["customer_id"] for row in rows}) > 1
@@ -74,7 +61,7 @@ TIMELINE = Question(
     details="Of a customer who is one person with other ids, theirs is there as well.",
     parameters=TimelineParameters,
     row=TimelineRow,
-    ask=_ask,
+    ask=asked_for_all(timeline),
     tables=_tables,
     subject="customer_id",
     behind=OneThing("/events/by-position/", "position", as_of=False),

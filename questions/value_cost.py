@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ledger.datastore import PgCursor
-from projections.answers import Answer
 from projections.customers.value_cost import (
     NO_TIER,
     QUARTILES,
@@ -16,7 +14,7 @@ from projections.customers.value_cost import (
     value_cost_customers,
 )
 from questions.parameters import Paging, Window, one_of
-from questions.question import ExplainedRow, Explanation, Question, figures_of
+from questions.question import ExplainedRow, Explanation, Question, asked_for_all, figures_of
 from questions.tables import column, in_columns, money, number, words
 
 _CELL = ("tier", "quartile", "currency")
@@ -38,10 +36,6 @@ class ValueCostRow(ExplainedRow):
     )
 
 
-def _ask(cursor: PgCursor, asked: Window) -> Answer:
-    return value_cost(cursor, as_of=asked.as_of, from_=asked.from_, to=asked.to)
-
-
 VALUE_COST = Question(
     command="value-cost",
     path="/value-cost",
@@ -51,7 +45,7 @@ VALUE_COST = Question(
     parameters=Window,
     row=ValueCostRow,
     figures=True,
-    ask=_ask,
+    ask=asked_for_all(value_cost),
     tables=in_columns(
         column("Tier", "tier"),
         column("Quarter", "quartile"),
@@ -94,26 +88,13 @@ class ValueCostCustomerRow(ExplainedRow):
     mismatch: str | None
 
 
-def _ask_customers(cursor: PgCursor, asked: ValueCostCustomerParameters) -> Answer:
-    return value_cost_customers(
-        cursor,
-        as_of=asked.as_of,
-        from_=asked.from_,
-        to=asked.to,
-        tier=asked.tier,
-        quartile=asked.quartile,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
 VALUE_COST_CUSTOMERS = Question(
     command="value-cost-customers",
     path="/value-cost/customers",
     summary="Customers with what they are worth and what serving them costs, the dearest first",
     parameters=ValueCostCustomerParameters,
     row=ValueCostCustomerRow,
-    ask=_ask_customers,
+    ask=asked_for_all(value_cost_customers),
     tables=in_columns(
         words("Customer", "customer_id"),
         column("Tier", "tier"),
