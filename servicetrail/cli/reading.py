@@ -178,7 +178,9 @@ def _kinds(annotation: Any) -> list[Any]:
     """The types that a union, or an annotated type, is made of."""
     if get_origin(annotation) is Annotated:
         return _kinds(get_args(annotation)[0])
-    if annotation == list[str] or not get_args(annotation):
+    if get_origin(annotation) is list:
+        return [list[str]]
+    if not get_args(annotation):
         return [annotation]
     return [kind for each in get_args(annotation) for kind in _kinds(each)]
 

@@ -21,7 +21,7 @@ QUESTIONS = [
     ["value-cost"],
     ["value-cost-customers", "--tier", "none"],
     ["channels"],
-    ["response-times"],
+    ["explain", "--question", "channels", "--channel", "mail", "--figure", "answered"],
     ["response-times", "--by", "channel", "--by", "employee", "--metric", "next_reply"],
     ["promises"],
     ["promises", "P-1"],
