@@ -38,8 +38,9 @@ ORDER BY position
 LIMIT %(limit)s
 
 -- name: selected_by_customer
+-- That there is a customer has to be said, for the index to be taken that holds only those.
 SELECT {columns} FROM ledger.events
-WHERE (customer_id, position) > (%(after_customer)s, %(after)s) AND position <= %(until)s
+WHERE customer_id IS NOT NULL AND (customer_id, position) > (%(after_customer)s, %(after)s) AND position <= %(until)s
     AND (%(customers)s::text[] IS NULL OR customer_id = ANY (%(customers)s::text[]))
     AND occurred_at <= %(as_of)s
 ORDER BY customer_id, position

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from html import escape
 
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_KEPT = str.maketrans({"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})
+_SPECIAL = re.compile("[&<>\"'\t\n\r]|[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPED = {
+    "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;",
+    "\t": "&#9;", "\n": "&#10;", "\r": "&#13;",
+}  # fmt: skip
 
 
 def quoted(text: str) -> str:
@@ -18,5 +20,8 @@ def quoted(text: str) -> str:
 
 def content(text: str) -> str:
     """The text as the content of an element."""
-    known = _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
-    return escape(known).translate(_KEPT)
+    return _SPECIAL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return _ESCAPED.get(found[0], "\N{REPLACEMENT CHARACTER}")

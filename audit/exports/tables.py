@@ -58,10 +58,10 @@ class NotInstalled(ValueError):
 def jsonl(told: Iterable[Told]) -> Iterator[bytes]:
     """One JSON object a line; `data` are the event's fields."""
     for each in told:
-        line = {**_row(each), "data": each.data}
+        line = _row(each)
         for name in ("occurred_at", "recorded_at"):
             line[name] = exact(line[name])
-        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        yield _json(line).encode() + b"\n"
 
 
 def csv_rows(told: Iterable[Told]) -> Iterator[bytes]:
@@ -114,7 +114,7 @@ def parquet(told: Iterable[Told], about: str) -> Iterator[bytes]:
     )
 
     def write(path: Path) -> None:
-        rows = map(_row, told)
+        rows = ({**(row := _row(each)), "data": _json(row["data"])} for each in told)
         with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
             while some := list(islice(rows, _ROWS_AT_ONCE)):
                 writer.write_table(pyarrow.Table.from_pylist(some, schema=schema))
@@ -167,7 +167,7 @@ def _write_events(sheet: Any, bold: Any, told: Iterable[Told]) -> None:
 
 def _row(told: Told) -> dict[str, Any]:
     """The values of the columns, in their order."""
-    ledger, data = told.ledger, told.data
+    ledger = told.ledger
     return {
         "position": ledger.position,
         "event_id": told.event.event_id,
@@ -187,7 +187,7 @@ def _row(told: Told) -> dict[str, Any]:
         "employee_id": told.event.data.get("employee_id"),
         "case_id": told.record.get("case_id"),
         "summary": told.summary,
-        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+        "data": told.data,
         "fingerprint": ledger.fingerprint.hex(),
     }
 
@@ -208,4 +208,10 @@ def _text(value: Any) -> str:
             return exact(value)
         case bool():
             return "true" if value else "false"
+        case dict():
+            return _json(value)
     return str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

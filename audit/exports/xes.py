@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from audit.exports.cases import Case, cases_of
@@ -153,9 +154,14 @@ def _of_event(told: Told) -> Iterator[Attribute]:
 
 def _elements(attributes: Iterable[Attribute]) -> str:
     return "".join(
-        f"<{tag} key={quoted(key)} value={quoted(_text(value))}/>\n"
-        for tag, key, value in attributes
+        f"<{tag} key={_key(key)} value={quoted(_text(value))}/>\n" for tag, key, value in attributes
     )
+
+
+@lru_cache(maxsize=4_096)
+def _key(key: str) -> str:
+    """The key in quotes: there are few of them, and each comes again and again."""
+    return quoted(key)
 
 
 def _text(value: Value) -> str:
