@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from select import POLLIN, poll
 from threading import Thread
 from typing import Any
 
@@ -109,6 +110,24 @@ class Connection(persistence.Connection[Cursor]):
         """A new cursor."""
         return Cursor(self.raw.cursor())
 
+    def answers(self) -> bool:
+        """Whether the server is still there, as far as can be known without asking it.
+
+        A server that closes a connection says so; only if it has said anything it is asked.
+        """
+        if self.raw.closed:
+            return False
+        waiting = poll()
+        waiting.register(self.raw.fileno(), POLLIN)
+        if not waiting.poll(0):
+            return True
+        try:
+            with self.raw.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error:
+            return False
+        return True
+
     def _close(self) -> None:
         super()._close()
         self.raw.close()
@@ -181,7 +200,7 @@ class Datastore:
     * `idle_in_transaction_timeout`: for a transaction in which nothing happens, because one that
       has appended holds up every other writer.
 
-    A pooled connection is tried before it is used, and one found dead is replaced. Sent to another
+    A pooled connection that the server has closed is replaced before it is used. Sent to another
     process, a datastore opens connections of its own there.
 
     PostgreSQL's timeouts leave alone who was frozen in the middle of a COPY, since it only waits
@@ -234,7 +253,6 @@ class Datastore:
             max_overflow=max_overflow,
             pool_timeout=pool_timeout,
             max_age=max_age,
-            pre_ping=True,
         )
 
     @contextmanager
@@ -245,7 +263,7 @@ class Datastore:
         `OperationalError` for a lost connection, a deadlock or a timeout, and so on.
         """
         with persistence_errors():
-            pooled = self._pool.get_connection()
+            pooled = self._connected()
             try:
                 with pooled.transaction() as cursor:
                     yield cursor
@@ -253,10 +271,28 @@ class Datastore:
                 self._end_frozen()
                 raise
             finally:
-                try:
-                    self._pool.put_connection(pooled)
-                except ConnectionPoolClosedError:  # by another thread in the meantime
-                    pooled.close()
+                self._put(pooled)
+
+    def _connected(self) -> Connection:
+        """A connection of the pool that answers. The pool would try each by a statement, and only
+        one thread at a time.
+        """
+        while True:
+            pooled = self._pool.get_connection()
+            try:
+                if pooled.answers():
+                    return pooled
+                pooled.close()
+            except BaseException:
+                self._put(pooled)
+                raise
+            self._put(pooled)
+
+    def _put(self, pooled: Connection) -> None:
+        try:
+            self._pool.put_connection(pooled)
+        except ConnectionPoolClosedError:  # by another thread in the meantime
+            pooled.close()
 
     @contextmanager
     def connection(self) -> Iterator[PgConnection]:
