@@ -34,7 +34,8 @@ class MappingWrong(ValueError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when it is used first: every command imports it, and hardly any reads a mapping.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Taken(_Part):

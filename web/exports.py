@@ -86,6 +86,8 @@ def router(reads: Datastore, episode_gap: timedelta = EPISODE_GAP) -> APIRouter:
             raise bad_parameter("format", f"one of {', '.join(FORMATS)}")
         if case not in NOTIONS:
             raise bad_parameter("case", f"one of {', '.join(NOTIONS)}")
+        if from_ is not None and to is not None and to < from_:
+            raise bad_parameter("to", "must not be before from")
         for each in type_ or ():
             if each not in EVENT_TYPES:
                 raise bad_parameter("type", "a type of events, such as promise.made.v1")

@@ -7,7 +7,6 @@ the standard does.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -34,6 +33,8 @@ from audit.exports.selection import Told, is_told, told_customers
 from schemas.fields import BOOLEAN, FLOAT, INTEGER, STRING, TIME, Value
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from audit.exports.exporting import Export
 
 _BEGINNING = "1970-01-01T00:00:00.000000Z"
@@ -212,6 +213,8 @@ def _element_xml(head: str, attributes: str, relations: Iterable[Relation]) -> b
 
 
 def _sqlite(path: Path, export: Export) -> None:
+    import sqlite3  # only here: every command would wait for it
+
     with closing(sqlite3.connect(path)) as database:
         # Nobody else sees the file, and if anything fails it is gone.
         database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)

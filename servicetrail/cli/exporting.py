@@ -112,6 +112,8 @@ def export_command(
             raise Fail(f"{path} is there already; name a new file")
     if case not in NOTIONS:
         raise Fail(f"no notion of a case is called {case}; name one of {', '.join(NOTIONS)}")
+    if from_ is not None and to is not None and to < from_:
+        raise Fail("--to must not be before --from")
     if mapping is not None and format_ != "xes":
         raise Fail("--mapping is for logs: give --format xes")
     logs = {"case": case, "mapping": None if mapping is None else read_mapping(mapping)}
