@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -12,6 +11,7 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from consumers.cluster import Cluster
+from consumers.connecting import told
 from consumers.producing import Producing, ProducingFailed, Record, options_of
 
 _LOOK_BACK = 100
@@ -51,18 +51,10 @@ class CheckpointTopic:
     def newest(self, name: str) -> list[str]:
         """The newest checkpoint of a ledger in each partition. Raises TopicAway."""
         try:
-            with closing(
-                KafkaConsumer(
-                    **self._cluster.settings(KafkaConsumer.DEFAULT_CONFIG),
-                    group_id=None,
-                    enable_auto_commit=False,
-                    allow_auto_create_topics=False,
-                    metrics_enabled=False,
-                )
-            ) as kafka:
+            with self._cluster.reader() as kafka:
                 return self._newest(kafka, name.encode())
         except (KafkaError, OSError) as error:
-            raise TopicAway(f"{type(error).__name__}: {error}") from None
+            raise TopicAway(told(error)) from None
 
     def _newest(self, kafka: KafkaConsumer, name: bytes) -> list[str]:
         numbers = kafka.partitions_for_topic(self.topic) or ()

@@ -6,11 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from kafka.structs import TopicPartition
 
+from consumers.connecting import connecting
+
 BOOTSTRAP_TIMEOUT_MS = 5_000
+_READER: Mapping[str, Any] = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
 _NO_ID = str(UUID(int=0))
 
 
@@ -40,7 +48,7 @@ class Cluster:
         The default replication factor is the cluster's own. Raises `kafka.errors.KafkaError`.
         """
         created = []
-        with self._admin() as admin:
+        with self.admin() as admin:
             for name in names:
                 wanted = {"num_partitions": partitions, "replication_factor": replication_factor}
                 try:
@@ -59,7 +67,7 @@ class Cluster:
         `kafka.errors.KafkaError`.
         """
         wanted = sorted(partitions)
-        with self._admin() as admin:
+        with self.admin() as admin:
             found = admin.describe_topics(sorted({partition.topic for partition in wanted}))
             ids: dict[str, str] = {}
             for topic in found:
@@ -77,5 +85,14 @@ class Cluster:
             for partition in wanted
         }
 
-    def _admin(self) -> "closing[KafkaAdminClient]":
-        return closing(KafkaAdminClient(**self.settings(KafkaAdminClient.DEFAULT_CONFIG)))
+    def admin(self) -> "closing[KafkaAdminClient]":
+        """An administrator's client. Raises `kafka.errors.KafkaError`."""
+        settings = self.settings(KafkaAdminClient.DEFAULT_CONFIG)
+        with connecting(settings):
+            return closing(KafkaAdminClient(**settings))
+
+    def reader(self) -> "closing[KafkaConsumer]":
+        """A consumer that belongs to no group. Raises `kafka.errors.KafkaError`."""
+        settings = {**self.settings(KafkaConsumer.DEFAULT_CONFIG), **_READER}
+        with connecting(settings):
+            return closing(KafkaConsumer(**settings))

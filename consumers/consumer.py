@@ -12,18 +12,11 @@ from typing import Any, TypeVar
 import structlog
 from eventsourcing.persistence import PersistenceError
 from kafka import KafkaConsumer
-from kafka.errors import (
-    AuthorizationError,
-    FencedInstanceIdError,
-    KafkaConfigurationError,
-    KafkaError,
-    LogTruncationError,
-    OffsetOutOfRangeError,
-    SaslAuthenticationFailedError,
-)
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 
 from consumers.batches import Batch, cut
+from consumers.connecting import HOPELESS, refusal
 from consumers.consuming import Consuming
 from consumers.partitions import Partitions
 from consumers.records import Record
@@ -42,13 +35,6 @@ _REPORT_SECONDS = 1.0
 _SETTLE_AGAIN_SECONDS = 1.0
 _STOP_SECONDS = 4.0
 _CLOSE_MS = 2_000
-
-_HOPELESS = (
-    AuthorizationError,
-    FencedInstanceIdError,
-    KafkaConfigurationError,
-    SaslAuthenticationFailedError,
-)
 
 
 class State(StrEnum):
@@ -124,8 +110,8 @@ class Consumer:
                 self._state = State.JOINING
                 try:
                     self._in_group()
-                except _HOPELESS as error:
-                    raise ConsumerFailed(str(error)) from error
+                except HOPELESS as error:
+                    raise ConsumerFailed(refusal(error, self._consuming.group)) from error
                 except (KafkaError, PositionTaken) as error:
                     if self._state is State.READING:
                         again = delays()
@@ -291,6 +277,7 @@ class Consumer:
         """Tell Kafka, and whoever watches the lag, how far we are."""
         if not self._is_time() or self._is_away(kafka):
             return
+        partitions.check_allowed()
         partitions.heed_new_logs()
         passed: dict[TopicPartition, Reached] = {}
         if not self._ahead:

@@ -9,6 +9,7 @@ from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from consumers.cluster import Cluster
+from consumers.connecting import connecting
 from schemas.topics import DEAD
 
 PATTERN = "^"
@@ -88,12 +89,15 @@ class Consuming:
 
     def client(self) -> KafkaConsumer:
         """A client, connected, not in the group yet. Raises `kafka.errors.KafkaError`."""
-        return KafkaConsumer(
-            **{**_DEFAULTS, **self.cluster.settings(KafkaConsumer.DEFAULT_CONFIG)},
-            group_id=self.group,
-            group_instance_id=self.instance,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            partition_assignment_strategy=[CooperativeStickyAssignor],
-            max_poll_records=self.batch_events,
-        )
+        settings = {
+            **_DEFAULTS,
+            **self.cluster.settings(KafkaConsumer.DEFAULT_CONFIG),
+            "group_id": self.group,
+            "group_instance_id": self.instance,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
+            "max_poll_records": self.batch_events,
+        }
+        with connecting(settings):
+            return KafkaConsumer(**settings)

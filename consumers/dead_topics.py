@@ -10,7 +10,7 @@ from eventsourcing.persistence import PersistenceError
 from kafka.errors import KafkaError
 
 from consumers.consuming import Consuming
-from consumers.producing import Producing, ProducingFailed, Record, TopicMissing, options_of
+from consumers.producing import Producing, ProducingFailed, Record, TopicsRefused, options_of
 from consumers.records import carried_headers, carried_key
 from ledger import kept
 from ledger.datastore import Datastore
@@ -98,7 +98,7 @@ class DeadTopics:
         producing = self._connected()
         try:
             return self._deliver(topic, producing)
-        except TopicMissing as missing:
+        except TopicsRefused as missing:
             self._complain(f"{missing}; --create-topics creates it")
         except PersistenceError:
             raise
@@ -175,10 +175,10 @@ class DeadTopics:
         return self._producing
 
     def _expect(self, topic: str, producing: Producing) -> None:
-        """Raise `TopicMissing` if there is no such topic, and none is to be created."""
+        """Raise `TopicsRefused` if there is no such topic, and none is to be created."""
         try:
             producing.topic_ids([topic])
-        except TopicMissing:
+        except TopicsRefused:
             if self._create_partitions is None:
                 raise
             self._consuming.cluster.create_topics([topic], partitions=self._create_partitions)

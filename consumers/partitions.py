@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import IllegalStateError, KafkaError
+from kafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.cluster import Cluster
@@ -161,6 +161,14 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                     self._kafka.pause(partition)
                 self._unsettled.add(partition)
                 self._refused[partition] = None if cut is None else cut.get(partition, 0)
+
+    def check_allowed(self) -> None:
+        """Raise `TopicAuthorizationFailedError` for topics that we may not see, of which the client
+        says nothing by itself: it waits for them.
+        """
+        topics = self._kafka._cluster.unauthorized_topics
+        if topics:
+            raise TopicAuthorizationFailedError(set(topics))
 
     def heed_new_logs(self) -> None:
         """Begin anew where a topic was deleted and made again: its offsets count from 0, and ours

@@ -1,13 +1,13 @@
 """Kafka out: records produced so that none is acknowledged before all in-sync replicas have it."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import create_connection
 from typing import Any, NamedTuple
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 from kafka.cluster import collect_hosts
 from kafka.errors import (
     InvalidRecordError,
@@ -18,9 +18,11 @@ from kafka.errors import (
     PolicyViolationError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
 )
 
 from consumers.cluster import Cluster
+from consumers.connecting import NotLetIn, connecting, told, unauthorized
 
 # For ever, in milliseconds. Where the client gave up on one batch and went on with the next, events
 # of one customer would arrive in another order.
@@ -63,8 +65,18 @@ class ProducingFailed(Exception):
     """Records cannot be produced at the moment. The text says why and quotes no record."""
 
 
-class TopicMissing(ProducingFailed):
-    """The brokers have no such topic, or do not show it to this user."""
+class LoginRefused(ProducingFailed):
+    """The brokers do not let us in, or we do not trust them; somebody has to mend it."""
+
+
+class TopicsRefused(ProducingFailed):
+    """The brokers do not have topics, or do not let us write to them: `topics` says why for each.
+    Other topics are not concerned.
+    """
+
+    def __init__(self, topics: Mapping[str, str]) -> None:
+        super().__init__("; ".join(topics.values()))
+        self.topics = topics
 
 
 class Record(NamedTuple):
@@ -82,11 +94,14 @@ class Produced:
     """What became of records, by their place in what was handed over; the rest is undecided.
 
     refused: why the brokers will never take a record.
+    topics: why they let us write to a topic not at all; its records are undecided, and nothing else
+        can be produced on the connection.
     failure: why some are undecided, in words; None if they are only not finished yet.
     """
 
     acknowledged: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
     failure: str | None = None
 
 
@@ -110,7 +125,7 @@ class Producing:
 
     The producer is idempotent and waits for all in-sync replicas; `options` are any other options
     of kafka-python's `KafkaProducer`, such as those for TLS and SASL. Raises `ProducingFailed`
-    where no broker answers within 5 seconds.
+    where no broker answers within 5 seconds, its `LoginRefused` where they do not let us in.
     """
 
     def __init__(self, bootstrap_servers: str, options: Mapping[str, Any]) -> None:
@@ -122,11 +137,12 @@ class Producing:
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str | None]:
         """The ids of topics, which tell a topic from another one that has the name later.
 
-        None where the brokers are too old to give any. Raises `TopicMissing`, `ProducingFailed`.
+        None where the brokers are too old to give any. Raises `TopicsRefused` for those that cannot
+        be written to, `ProducingFailed`.
         """
         wanted = sorted(set(topics))
         if unknown := [topic for topic in wanted if topic not in self._topic_ids]:
-            self._topic_ids |= self._look_up(unknown)
+            self._look_up(unknown)
         return {topic: self._topic_ids[topic] for topic in wanted}
 
     def produce(self, records: Sequence[Record], give_up: Callable[[], bool]) -> Produced:
@@ -143,6 +159,8 @@ class Producing:
             self._one_by_one(records, blamed, produced, give_up)
         except ProducingFailed as failure:  # what was decided before it stays so
             produced.failure = str(failure)
+        if produced.topics:
+            produced.failure = str(TopicsRefused(produced.topics))
         return produced
 
     def close(self) -> None:
@@ -173,10 +191,11 @@ class Producing:
             alone, refused = self._attempt([records[place]], give_up)
             reconnect = bool(refused)
             if refused:
-                produced.refused[place] = _told(refused[0])
+                produced.refused[place] = told(refused[0])
             elif alone.acknowledged:
                 produced.acknowledged.append(place)
             produced.failure = alone.failure
+            produced.topics |= alone.topics
         if reconnect:
             self._reconnect()
 
@@ -188,12 +207,16 @@ class Producing:
         blamed: dict[int, BaseException] = {}
         futures = []
         for place, record in enumerate(records):
+            if record.topic in produced.topics:
+                continue
             try:
                 futures.append((place, self._send(record)))
+            except TopicAuthorizationFailedError as error:
+                produced.topics |= _not_allowed(unauthorized(error))
             except _REFUSALS as error:
-                produced.refused[place] = _told(error)
+                produced.refused[place] = told(error)
             except _AWAY as error:
-                produced.failure = _told(error)
+                produced.failure = told(error)
                 break
         finished = self._finish([future for _, future in futures], give_up)
         problems = {place: future.exception for place, future in futures if future.is_done}
@@ -204,8 +227,11 @@ class Producing:
                 produced.acknowledged.append(place)
             elif isinstance(problem, _REFUSALS) or (is_refused and type(problem) is KafkaError):
                 blamed[place] = problem
+            elif isinstance(problem, TopicAuthorizationFailedError):
+                # Laid on records of other topics as well, as far as they are not decided.
+                produced.topics |= _not_allowed(unauthorized(problem))
             else:
-                produced.failure = produced.failure or _told(problem)
+                produced.failure = produced.failure or told(problem)
         if not finished:
             produced.failure = produced.failure or "given up before the brokers acknowledged"
         return produced, blamed
@@ -218,9 +244,12 @@ class Producing:
         servers = self._settings["bootstrap_servers"]
         try:
             _expect_listener(servers, self._settings)
-            return KafkaProducer(**self._settings)
+            with connecting(self._settings):
+                return KafkaProducer(**self._settings)
+        except NotLetIn as error:
+            raise LoginRefused(told(error)) from None
         except _AWAY as error:
-            raise ProducingFailed(f"no broker answers at {servers}: {_told(error)}") from None
+            raise ProducingFailed(f"no broker answers at {servers}: {told(error)}") from None
 
     def _send(self, record: Record) -> Any:
         return self._producer.send(
@@ -246,22 +275,31 @@ class Producing:
             if give_up():
                 return False
 
-    def _look_up(self, topics: list[str]) -> dict[str, str | None]:
-        settings = self._cluster.settings(KafkaAdminClient.DEFAULT_CONFIG)
+    def _look_up(self, topics: list[str]) -> None:
         try:
-            with closing(KafkaAdminClient(**settings)) as admin:
+            with self._cluster.admin() as admin:
                 found = {topic["name"]: topic for topic in admin.describe_topics(topics)}
-        except TopicAuthorizationFailedError as error:
-            raise TopicMissing(f"not allowed to see the topics {', '.join(topics)}") from error
+        except NotLetIn as error:
+            raise LoginRefused(told(error)) from None
         except _AWAY as error:
-            raise ProducingFailed(f"topics cannot be looked up: {_told(error)}") from None
-        missing = [name for name in topics if name not in found or found[name]["error_code"]]
-        if missing:
-            raise TopicMissing(
-                f"the brokers have no topic {', '.join(missing)}, or do not show it to us"
-            )
-        ids = {name: str(found[name].get("topic_id") or _NO_TOPIC_ID) for name in topics}
-        return {name: None if id_ == _NO_TOPIC_ID else id_ for name, id_ in ids.items()}
+            raise ProducingFailed(f"topics cannot be looked up: {told(error)}") from None
+        refused: dict[str, str] = {}
+        for name in topics:
+            topic = found.get(name, {"error_code": UnknownTopicOrPartitionError.errno})
+            if topic["error_code"] == TopicAuthorizationFailedError.errno:
+                refused |= _not_allowed({name})
+            elif topic["error_code"]:
+                refused[name] = f"the brokers have no topic {name}"
+            else:
+                id_ = str(topic.get("topic_id") or _NO_TOPIC_ID)
+                self._topic_ids[name] = None if id_ == _NO_TOPIC_ID else id_
+        if refused:
+            raise TopicsRefused(refused)
+
+
+def _not_allowed(topics: Set[str]) -> dict[str, str]:
+    told_ = "the brokers do not let us write to the topic {}: allow WRITE and DESCRIBE on it"
+    return {topic: told_.format(topic) for topic in topics}
 
 
 def _expect_listener(bootstrap_servers: str, options: Mapping[str, Any]) -> None:
@@ -276,10 +314,3 @@ def _expect_listener(bootstrap_servers: str, options: Mapping[str, Any]) -> None
         except OSError as error:
             failure = error
     raise failure or ConnectionError("no address is given")
-
-
-def _told(error: BaseException) -> str:
-    """An error of the client in a line: its name without the repetition that `str` adds."""
-    name = type(error).__name__
-    text = " ".join(str(error).removeprefix(f"{name}: ").split())
-    return name if text in ("", name) else f"{name}: {text}"

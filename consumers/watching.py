@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from kafka import KafkaConsumer
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from consumers.connecting import HOPELESS, told
 from consumers.consuming import PATTERN, Consuming
 from ledger.datastore import Datastore
 from ledger.positions import positions
@@ -100,18 +101,7 @@ def _matching(consuming: Consuming, there: Sequence[str]) -> list[str]:
 @contextmanager
 def _asking(consuming: Consuming) -> Iterator[KafkaConsumer]:
     """A client that belongs to no group."""
-    with (
-        _told(),
-        closing(
-            KafkaConsumer(
-                **consuming.cluster.settings(KafkaConsumer.DEFAULT_CONFIG),
-                group_id=None,
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
-        ) as kafka,
-    ):
+    with _told(), consuming.cluster.reader() as kafka:
         yield kafka
 
 
@@ -120,10 +110,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
-        name = type(error).__name__
-        text = " ".join(str(error).removeprefix(f"{name}: ").split())
-        final = isinstance(error, AuthorizationError | SaslAuthenticationFailedError)
-        kind = BrokersRefuse if final else BrokersAway
-        raise kind(name if text in ("", name) else f"{name}: {text}") from error
+        kind = BrokersRefuse if isinstance(error, HOPELESS) else BrokersAway
+        raise kind(told(error)) from error
     except OSError as error:  # certificates that are not there, for example
         raise BrokersAway(str(error)) from error

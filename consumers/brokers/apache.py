@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from consumers.brokers.process import BrokerFailed, LocalBroker, free_port
@@ -44,8 +45,8 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -65,12 +66,23 @@ broker.heartbeat.interval.ms=500
 class ApacheKafka(LocalBroker):
     """A single node of Apache Kafka. Needs Java 17 and, the first time, Maven.
 
-    What is published outlives `stop` and `kill`. `heap_megabytes` bounds the Java heap.
+    What is published outlives `stop` and `kill`. `heap_megabytes` bounds the Java heap. `listeners`
+    are addresses beside the plain one, such as `SASL_SSL://127.0.0.1:9093`, and `properties` what
+    else the broker is set up with.
     """
 
-    def __init__(self, *, heap_megabytes: int = 512, start_seconds: float = 90) -> None:
+    def __init__(
+        self,
+        *,
+        heap_megabytes: int = 512,
+        start_seconds: float = 90,
+        listeners: Sequence[str] = (),
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(start_seconds=start_seconds)
         self._heap = heap_megabytes
+        self._listeners = [f"PLAINTEXT://127.0.0.1:{self.port}", *listeners]
+        self._more = properties or {}
         self._controller_port = free_port()
 
     def tool(self, main_class: str, *arguments: str) -> list[str]:
@@ -80,9 +92,12 @@ class ApacheKafka(LocalBroker):
     def _command(self) -> list[str]:
         properties, data = self.directory / "server.properties", self.directory / "data"
         if not data.exists():
-            properties.write_text(
-                _PROPERTIES.format(port=self.port, controller_port=self._controller_port, data=data)
+            ours = _PROPERTIES.format(
+                listeners=",".join(self._listeners),
+                controller_port=self._controller_port,
+                data=data,
             )
+            properties.write_text(ours + "".join(f"{k}={v}\n" for k, v in self._more.items()))
             formatting = ["format", "--cluster-id", _CLUSTER_ID, "--config", str(properties)]
             _run(self.tool("kafka.tools.StorageTool", *formatting))
         return [

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from consumers.cluster import Cluster
-from consumers.producing import Record, TopicMissing, options_of
+from consumers.producing import LoginRefused, Record, TopicsRefused, options_of
 from schemas.event import Unreadable
 from schemas.files import UnreadableFile, messages_from
 from schemas.message import Message
@@ -114,15 +114,25 @@ def publish_command(
     again: Annotated[
         bool, typer.Option("--again", help="Send also what was delivered by an earlier run.")
     ] = False,
+    discard_refused: Annotated[
+        str | None,
+        typer.Option(
+            "--discard-refused",
+            metavar="REASON",
+            help=(
+                "First put aside what the brokers refused in earlier runs, such as because it was "
+                "replaced; that, and why, stays on record in the outbox."
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Publish the events of files to Kafka.
 
     Every event is checked as the ledger will check it, then put into the outbox, then delivered.
     Run the same command again after an interruption: what was acknowledged is not sent again. Exit
     status: 0 when all events were delivered, 1 when some were rejected, by us now or by the brokers
-    ever (what these refused stays in the outbox, and is tried again when it is published again),
-    2 when a file cannot be
-    read or some events still wait.
+    ever (what these refused stays in the outbox until it is published again, and taken, or put
+    aside), 2 when a file cannot be read or some events still wait.
     """
     check_readable(files or [])
     settings = read_settings()
@@ -136,6 +146,8 @@ def publish_command(
             stop = stack.enter_context(stopping_on_signals())
             box = Outbox(outbox or settings.data_dir / OUTBOX_FILE, capacity=CAPACITY)
             stack.callback(box.close)
+            if discard_refused is not None:
+                _discard(box, discard_refused)
             delivery = Delivery(
                 box, str(cluster.bootstrap_servers), options_of(cluster), again=again
             )
@@ -147,6 +159,13 @@ def publish_command(
         raise Fail(str(error)) from None
     run.tell()
     raise typer.Exit(run.exit_status(stop))
+
+
+def _discard(outbox: Outbox, reason: str) -> None:
+    if not reason.strip():
+        raise Fail("what is put aside stays on record with its reason: say it")
+    for source, id_, refused, _, _ in outbox.discard(reason):
+        out.print(f"put aside: {printable(source)} {printable(id_)}, which was refused: {refused}")
 
 
 class Publishing:
@@ -291,7 +310,7 @@ class Publishing:
             self._moved = (delivered, time.monotonic())
             return True
         return (
-            not isinstance(self._delivery.failure, TopicMissing)
+            not isinstance(self._delivery.failure, LoginRefused | TopicsRefused)
             and time.monotonic() - since < self._patience
         )
 

@@ -12,10 +12,11 @@ from servicetrail.publisher.errors import (
     PublisherClosed,
     PublishingError,
 )
-from servicetrail.publisher.outbox import Refusal
+from servicetrail.publisher.outbox import Discard, Refusal
 from servicetrail.publisher.publisher import Publisher
 
 __all__ = [
+    "Discard",
     "OutboxFailed",
     "OutboxFull",
     "OutboxInUse",

@@ -10,9 +10,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from traceback import extract_tb
-from typing import Any
+from typing import Any, NamedTuple
 
-from consumers.producing import Produced, Producing, ProducingFailed, Record
+from consumers.producing import Produced, Producing, ProducingFailed, Record, TopicsRefused
 from servicetrail.publisher.errors import OutboxFailed, PublisherClosed
 from servicetrail.publisher.outbox import Outbox, Waiting
 
@@ -20,6 +20,7 @@ _BATCH = 1_000
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
 _LONG_SECONDS = 10.0
+_CLOSED_SECONDS = 5.0
 _TIME = "ce_time"
 
 _log = logging.getLogger("servicetrail.publisher")
@@ -35,6 +36,13 @@ class _Settlement:
     hashes: list[bytes]
 
 
+class _Closed(NamedTuple):
+    """A topic that cannot be written to, and until when that is not tried again."""
+
+    why: str
+    until: float
+
+
 class Delivery(threading.Thread):
     """Delivers what waits in an outbox until it is stopped.
 
@@ -43,6 +51,9 @@ class Delivery(threading.Thread):
     fails in between. What was decided is noted before anything else is produced, so that an outbox
     that cannot be written for a while makes nothing be sent twice. `again` sends also what is
     remembered as delivered.
+
+    A topic that is missing, or that we may not write to, holds up its own records only: it is tried
+    again every 5 seconds.
 
     acknowledged: how many records the brokers have acknowledged to this delivery.
     remembered: how many were not sent, because the outbox remembers their delivery.
@@ -69,6 +80,13 @@ class Delivery(threading.Thread):
         self.remembered = 0
         self.failure: ProducingFailed | OutboxFailed | None = None
         self._unsettled: _Settlement | None = None
+        self._closed_topics: dict[str, _Closed] = {}
+
+    @property
+    def closed_topics(self) -> TopicsRefused | None:
+        """Topics that could not be written to when it was tried last; None if there are none."""
+        closed = {topic: each.why for topic, each in self._closed_topics.items()}
+        return TopicsRefused(closed) if closed else None
 
     def stop(self, seconds: float) -> None:
         """Give up what is in flight, and wait for so long at most until the thread has ended."""
@@ -102,15 +120,37 @@ class Delivery(threading.Thread):
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _deliver(self, producing: Producing) -> None:
-        while not self._stopped.is_set():
-            batch = self._outbox.next(_BATCH)
+        """Deliver for as long as the connection is good for it."""
+        is_good = True
+        while is_good and not self._stopped.is_set():
+            puts, now = self._outbox.puts, time.monotonic()
+            closed = {
+                topic: each for topic, each in self._closed_topics.items() if each.until > now
+            }
+            batch = self._outbox.next(_BATCH, without=closed)
             if batch:
-                self._deliver_batch(producing, batch)
+                is_good = self._deliver_batch(producing, batch)
+            elif closed:
+                self.failure = self.closed_topics
+                until = min(each.until for each in closed.values())
+                self._outbox.wait_for_a_put(puts, self._stopped.is_set, until - now)
             else:
                 self._outbox.wait_for_records(self._stopped.is_set)
 
-    def _deliver_batch(self, producing: Producing, batch: list[Waiting]) -> None:
-        topic_ids = producing.topic_ids({each.record.topic for each in batch})
+    def _close(self, topics: Mapping[str, str]) -> None:
+        """Leave these topics alone for a while."""
+        for topic, why in topics.items():
+            if topic not in self._closed_topics:
+                _log.warning("events wait: %s", why)
+            self._closed_topics[topic] = _Closed(why, time.monotonic() + _CLOSED_SECONDS)
+
+    def _deliver_batch(self, producing: Producing, batch: list[Waiting]) -> bool:
+        """Whether the connection can be used further."""
+        try:
+            topic_ids = producing.topic_ids({each.record.topic for each in batch})
+        except TopicsRefused as refused:
+            self._close(refused.topics)
+            return True
         hashes = [_hash(each, topic_ids[each.record.topic]) for each in batch]
         known = set() if self._again else self._outbox.were_delivered(list(filter(None, hashes)))
         done = [each for each, hash_ in zip(batch, hashes, strict=True) if hash_ in known]
@@ -126,9 +166,15 @@ class Delivery(threading.Thread):
         produced = producing.produce([_stamped(each.record, now) for each, _ in fresh], give_up)
         self._unsettled = _settlement(done, fresh, produced)
         self._settle()
+        for place in produced.acknowledged:
+            self._closed_topics.pop(fresh[place][0].record.topic, None)
+        if produced.topics:
+            self._close(produced.topics)
+            return False
         if produced.failure is not None:
             raise ProducingFailed(produced.failure)
         self.failure = None
+        return True
 
     def _settle(self) -> None:
         """Note in the outbox what was decided and is not noted yet."""

@@ -1,8 +1,9 @@
 """Records that wait for their delivery, in an SQLite file that survives whatever ends the process.
 
-Two tables: `waiting` has the records, `delivered` remembers the last of those that were
-acknowledged, by a hash, so that publishing the same again sends nothing. A record stays in
-`waiting` until the transaction that notes its acknowledgement.
+`waiting` has the records, `delivered` remembers the last of those that were acknowledged, by a
+hash, so that publishing the same again sends nothing. A record stays in `waiting` until the
+transaction that notes its acknowledgement; or, if brokers refuse it, until somebody puts it aside:
+then its name and the reasons stay in `discarded`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -35,7 +37,12 @@ _PUT = """
 """
 _NEXT = """
     SELECT number, identity, topic, key, value, headers, timestamp
-    FROM waiting WHERE refused IS NULL ORDER BY number LIMIT ?
+    FROM waiting
+    WHERE refused IS NULL AND topic NOT IN (SELECT value FROM json_each(?))
+    ORDER BY number LIMIT ?
+"""
+_DISCARD = """
+    INSERT INTO discarded (number, source, id, refused, reason, at) VALUES (?, ?, ?, ?, ?, ?)
 """
 _FORGET = "DELETE FROM delivered WHERE number <= (SELECT max(number) FROM delivered) - ?"
 
@@ -56,6 +63,16 @@ class Refusal(NamedTuple):
     reason: str
 
 
+class Discard(NamedTuple):
+    """A refused record that was put aside: when, why it was refused, and why that is all right."""
+
+    source: str
+    id: str
+    refused: str
+    reason: str
+    at: datetime
+
+
 class Outbox:
     """The waiting records of one publisher. All methods may be called from any thread.
 
@@ -69,6 +86,7 @@ class Outbox:
         self._capacity = capacity
         self._remembered = remembered
         self._changed = threading.Condition()
+        self._puts = 0
         self._lock_file = _locked(self.path)
         self._closed = False
         try:
@@ -98,13 +116,14 @@ class Outbox:
                 database.executemany(_PUT, rows)
                 added = database.total_changes - before
             self._open += added
+            self._puts += 1
             self._changed.notify_all()
         return added
 
-    def next(self, limit: int) -> list[Waiting]:
-        """The first of those that wait, in the order of publishing."""
+    def next(self, limit: int, without: Collection[str] = ()) -> list[Waiting]:
+        """The first of those that wait, in the order of publishing; none of those topics."""
         with self._changed, self._reading() as database:
-            rows = database.execute(_NEXT, (limit,)).fetchall()
+            rows = database.execute(_NEXT, (json.dumps(list(without)), limit)).fetchall()
         return [
             Waiting(number, identity, Record(topic, key, value, _headers(headers), timestamp))
             for number, identity, topic, key, value, headers, timestamp in rows
@@ -177,11 +196,31 @@ class Outbox:
     def refusals(self) -> list[Refusal]:
         """What brokers refused, in the order of publishing."""
         with self._changed, self._reading() as database:
+            return list(_refusals(database).values())
+
+    def discard(self, reason: str) -> list[Discard]:
+        """Put aside what brokers refused until now, for good: its name and the reasons stay."""
+        now = datetime.now(UTC)
+        with self._changed, self._transaction() as database:
+            refused = _refusals(database)
+            database.executemany(
+                _DISCARD, [(n, *each, reason, now.isoformat()) for n, each in refused.items()]
+            )
+            database.executemany("DELETE FROM waiting WHERE number = ?", [(n,) for n in refused])
+        return [
+            Discard(each.source, each.id, each.reason, reason, now) for each in refused.values()
+        ]
+
+    def discards(self) -> list[Discard]:
+        """What was ever put aside, in the order of publishing."""
+        with self._changed, self._reading() as database:
             rows = database.execute(
-                "SELECT headers, refused FROM waiting WHERE refused IS NOT NULL ORDER BY number"
+                "SELECT source, id, refused, reason, at FROM discarded ORDER BY number"
             ).fetchall()
-        named = [(dict(json.loads(headers)), reason) for headers, reason in rows]
-        return [Refusal(names["ce_source"], names["ce_id"], reason) for names, reason in named]
+        return [
+            Discard(source, id_, refusal, reason, datetime.fromisoformat(at))
+            for source, id_, refusal, reason, at in rows
+        ]
 
     def forget(self, key: str) -> int:
         """Destroy the refused records of a key, such as a customer; how many of it still wait."""
@@ -198,6 +237,20 @@ class Outbox:
         """Return when records wait, or when `stopped` says so at a change or a `wake`."""
         with self._changed:
             self._changed.wait_for(lambda: self._open > 0 or self._closed or stopped())
+
+    @property
+    def puts(self) -> int:
+        """How often something was put."""
+        return self._puts
+
+    def wait_for_a_put(self, puts: int, stopped: Callable[[], bool], seconds: float) -> None:
+        """Return when there were more of them than that, when `stopped` says so at a change or a
+        `wake`, or after so long.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._puts > puts or self._closed or stopped(), max(0.0, seconds)
+            )
 
     def wake(self) -> None:
         """Let everybody who waits look again."""
@@ -228,6 +281,14 @@ class Outbox:
             raise PublisherClosed("this publisher was closed") from error
         except sqlite3.Error as error:
             raise OutboxFailed(f"{self.path}: {error}") from error
+
+
+def _refusals(database: sqlite3.Connection) -> dict[int, Refusal]:
+    rows = database.execute(
+        "SELECT number, headers, refused FROM waiting WHERE refused IS NOT NULL ORDER BY number"
+    )
+    named = [(number, dict(json.loads(headers)), reason) for number, headers, reason in rows]
+    return {n: Refusal(names["ce_source"], names["ce_id"], reason) for n, names, reason in named}
 
 
 def _locked(path: Path) -> IO[str]:

@@ -18,7 +18,7 @@ from schemas.message import Message
 from schemas.reading import read
 from schemas.topics import topics_with
 from servicetrail.publisher.delivery import Delivery
-from servicetrail.publisher.outbox import Outbox, Refusal
+from servicetrail.publisher.outbox import Discard, Outbox, Refusal
 from servicetrail.publisher.records import record_of
 
 CAPACITY = 100_000
@@ -147,10 +147,23 @@ class Publisher:
         """
         return self._outbox.refusals()
 
+    def discard_refused(self, reason: str) -> list[Discard]:
+        """Put aside what brokers refused until now, such as because something else was published
+        in its place. What it said is gone; its source and id stay on record with the reason.
+        """
+        return self._outbox.discard(reason)
+
+    @property
+    def discarded(self) -> list[Discard]:
+        """What was ever put aside."""
+        return self._outbox.discards()
+
     @property
     def last_failure(self) -> str | None:
-        """Why nothing is acknowledged at the moment; None when all is well."""
-        failure = self._delivery.failure
+        """Why nothing, or nothing in some topics, is acknowledged at the moment; None when all is
+        well.
+        """
+        failure = self._delivery.failure or self._delivery.closed_topics
         return None if failure is None else str(failure)
 
 

@@ -105,7 +105,7 @@ def test_without_brokers_events_wait_and_a_run_without_files_delivers_them(
     assert len(topics.records()) == 30
 
 
-def test_what_the_brokers_refused_is_told_until_they_take_it(
+def test_what_the_brokers_refused_is_told_until_they_take_it_or_it_is_put_aside(
     command: Command, topics: Topics, to: list[str]
 ) -> None:
     large = touchpoint(2, note="x" * 60_000)
@@ -118,6 +118,12 @@ def test_what_the_brokers_refused_is_told_until_they_take_it(
         assert (told["rejected"], told["waiting"]) == (1, 0)
         [line] = done.stderr.splitlines()
         assert "t-2: refused by the brokers: MessageSizeTooLarge" in line
+    without_reason = command.run("publish", "--discard-refused", " ", *to)
+    assert without_reason.returncode == 2
+    aside = command.run("publish", "--discard-refused", "t-4 replaces it", *to)
+    assert (aside.returncode, aside.stderr) == (0, "")
+    assert "t-2, which was refused: MessageSizeTooLarge" in aside.stdout
+    assert counts(aside.stdout)["rejected"] == 0
     del command.environment["SERVICETRAIL_KAFKA_OPTIONS"]
     done = command.run("publish", file, *to)
     assert (done.returncode, done.stderr) == (0, "")
@@ -125,13 +131,16 @@ def test_what_the_brokers_refused_is_told_until_they_take_it(
     assert sorted(event.id for event in topics.events()) == ["t-1", "t-2", "t-3"]
 
 
-def test_a_topic_that_is_missing_is_told_without_waiting(command: Command, topics: Topics) -> None:
-    file = command.write_lines("mail.jsonl", [touchpoint(1)])
-    done = command.run(
-        "publish", file, "--brokers", topics.bootstrap_servers, "--topic", "touchpoint=no-such"
-    )
+def test_a_topic_that_is_missing_is_told_and_holds_up_its_own_events_only(
+    command: Command, topics: Topics, to: list[str]
+) -> None:
+    events = [event for n in range(3) for event in (promise("made", f"P-{n}"), touchpoint(n))]
+    file = command.write_lines("mail.jsonl", events)
+    done = command.run("publish", file, *to, "--topic", "promise=no-such", "--patience", "600")
     assert done.returncode == 2
     assert "the brokers have no topic no-such" in done.stderr
+    assert (counts(done.stdout)["delivered"], counts(done.stdout)["waiting"]) == (3, 3)
+    assert {event.id for event in topics.events()} == {"t-0", "t-1", "t-2"}
 
 
 def test_killed_at_random_moments_a_file_arrives_whole_and_takes_effect_once(

@@ -79,6 +79,29 @@ def test_what_was_refused_is_shown_and_waits_again_when_it_is_put_again(outbox: 
     assert [dict(each.record.headers)["ce_id"] for each in outbox.next(9)] == [b"e-1", b"e-2"]
 
 
+def test_what_was_refused_is_put_aside_and_stays_on_record(path: Path) -> None:
+    with closing(Outbox(path, capacity=5)) as outbox:
+        assert outbox.discard("nothing is there") == []
+        outbox.put([record(1, value=b"Ada Lovelace" * 50), record(2)])
+        outbox.settle([], {outbox.next(1)[0].number: "too large"}, [])
+        [discarded] = outbox.discard("e-3 was sent in its place")
+        assert discarded[:4] == ("käse", "e-1", "too large", "e-3 was sent in its place")
+        assert (outbox.refusals(), outbox.waiting) == ([], 1)
+    with closing(Outbox(path, capacity=5)) as outbox:
+        assert outbox.discards() == [discarded]
+        assert outbox.put([record(1), record(2)]) == 1
+    assert b"Lovelace" not in path.read_bytes()
+
+
+def test_what_waits_for_other_topics_is_there_without_those_left_out(outbox: Outbox) -> None:
+    others = [record(number)._replace(topic=f"topic-{number}") for number in (2, 3)]
+    outbox.put([record(1), *others])
+    assert [each.record for each in outbox.next(9, without=["touchpoints"])] == others
+    assert [each.record for each in outbox.next(1, without=["touchpoints", "topic-2"])] == others[
+        1:
+    ]
+
+
 def test_one_publisher_has_it_at_a_time_in_this_process_and_in_others(
     path: Path, outbox: Outbox
 ) -> None:

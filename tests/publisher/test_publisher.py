@@ -282,6 +282,25 @@ def test_what_waited_for_long_is_sent_with_todays_timestamp_unless_that_is_its_t
     assert all(record.timestamp >= now for record in taken)
 
 
+def test_a_topic_that_is_missing_holds_up_its_own_events_only(
+    topics: Topics, channel: Channel, outbox: Path
+) -> None:
+    missing = f"{channel.prefix}-later"
+    families = {**topics.by_family, "complaint": missing}
+    data = {"complaint_id": "K-1", "customer_id": "C-1", "channel": "mail"}
+    with Publisher(
+        topics.bootstrap_servers, outbox, source="busy.example", topics=families
+    ) as publisher:
+        publisher.publish("complaint.raised.v1", data, id="raised")
+        for _ in publish(publisher, range(2)):
+            eventually(lambda: publisher.waiting == 1)
+            eventually(lambda: publisher.last_failure)
+        assert f"the brokers have no topic {missing}" in str(publisher.last_failure)
+        assert channel.topic("later") == missing
+        assert publisher.flush(PATIENCE_SECONDS) == 0
+        assert publisher.last_failure is None
+
+
 def test_killed_at_random_moments_it_loses_nothing_and_the_ledger_has_it_once_in_order(
     topics: Topics, outbox: Path, door: Door
 ) -> None:

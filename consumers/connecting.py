@@ -1,0 +1,156 @@
+"""Why brokers cannot be connected to, in words that say what to do."""
+
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from typing import Any
+
+from kafka.errors import (
+    AuthorizationError,
+    FencedInstanceIdError,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    KafkaConfigurationError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+from kafka.net.compat import KafkaNetClient
+
+_CONNECT_MS = 5_000
+_NOBODY = "ECONNREFUSED"
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_OPTIONS = "of the Kafka options (SERVICETRAIL_KAFKA_OPTIONS)"
+_LOGIN = (
+    AuthorizationError, IllegalSaslStateError, SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)  # fmt: skip
+
+
+class NotLetIn(KafkaError):  # type: ignore[misc]  # kafka-python has no types
+    """The brokers refuse our login, or we do not trust them. Trying again would not help."""
+
+
+HOPELESS = (
+    AuthorizationError,
+    FencedInstanceIdError,
+    KafkaConfigurationError,
+    NotLetIn,
+    SaslAuthenticationFailedError,
+)
+"""What the brokers refuse us will be refused again."""
+
+
+@contextmanager
+def connecting(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Around the making of a client of these settings, which connects.
+
+    kafka-python (3.0.12) tells only that its time ran out. Then one more connection is tried, and
+    what goes wrong with it is raised: `NotLetIn`, or `kafka.errors.KafkaConnectionError`.
+    """
+    try:
+        yield
+    except KafkaTimeoutError as error:
+        why = _tried(settings)
+        if why is None:  # brokers that came back this moment
+            raise
+        raise _explained(why, settings) from error
+
+
+def told(error: BaseException) -> str:
+    """An error of the client in a line; those of this module speak for themselves."""
+    name = type(error).__name__
+    text = " ".join(str(error.args[0] if error.args else "").split())
+    if isinstance(error, OSError):
+        text = str(error)
+    if isinstance(error, NotLetIn):
+        return text
+    return name if text in ("", name) else f"{name}: {text}"
+
+
+def refusal(error: KafkaError, group: str) -> str:
+    """What the brokers refuse a member of the group, one of `HOPELESS`, and what to do about it."""
+    if isinstance(error, TopicAuthorizationFailedError):
+        names = ", ".join(sorted(unauthorized(error)))
+        return f"the brokers do not let us read {names}: allow READ and DESCRIBE, and start again"
+    if isinstance(error, GroupAuthorizationFailedError):
+        return (
+            f"the brokers do not let us join the group {group}: allow READ on it, or name another "
+            "one, and start again"
+        )
+    return told(error)
+
+
+def unauthorized(error: TopicAuthorizationFailedError) -> Set[str]:
+    """The topics that the error is about."""
+    topics = error.args[0] if error.args else ()
+    return {topics} if isinstance(topics, str) else set(topics)
+
+
+def _explained(why: Exception, settings: Mapping[str, Any]) -> KafkaError:
+    protocol = settings.get("security_protocol", "PLAINTEXT")
+    if isinstance(why, _LOGIN):
+        return NotLetIn(
+            f"the brokers refuse the login: {told(why)}; check sasl_mechanism, sasl_plain_username "
+            f"and sasl_plain_password {_OPTIONS}"
+        )
+    text = str(why.args[0]) if why.args else told(why)
+    if _UNTRUSTED in text:
+        return NotLetIn(
+            f"the brokers' certificate is not trusted: {text}; check that ssl_cafile {_OPTIONS} "
+            "names the authority that signed it, and that the brokers are addressed by a name that "
+            "stands in it"
+        )
+    if isinstance(why, OSError):
+        return NotLetIn(
+            f"the files for TLS cannot be used: {told(why)}; check ssl_cafile, ssl_certfile and "
+            f"ssl_keyfile {_OPTIONS}"
+        )
+    if _NOBODY in text:
+        return KafkaConnectionError(text)
+    return KafkaConnectionError(
+        f"{text}; if they are up, check security_protocol {_OPTIONS}, which is {protocol}"
+    )
+
+
+def _tried(settings: Mapping[str, Any]) -> Exception | None:
+    """What goes wrong when one of the brokers is connected to."""
+    client = KafkaNetClient(**settings)
+    manager = client._manager
+    build = manager._build_transport
+
+    async def build_patient(*arguments: Any, **more: Any) -> Any:
+        """The client forgets an answer behind which the connection is closed, which is how brokers
+        answer a wrong password.
+        """
+        transport = await build(*arguments, **more)
+        receive = transport._sock_recv
+
+        def data_first() -> tuple[bytes, Exception | None]:
+            data, error = receive()
+            return data, None if data else error
+
+        transport._sock_recv = data_first
+        return transport
+
+    async def connect() -> None:
+        broker = manager.cluster.bootstrap_brokers()[0]
+        await manager.get_connection(
+            broker.node_id,
+            timeout_ms=_CONNECT_MS,
+            pop_on_close=False,
+            refresh_metadata_on_err=False,
+        )
+
+    manager._build_transport = build_patient
+    manager._net.start()
+    try:
+        manager.run(connect)
+    except Exception as error:
+        return error
+    finally:
+        client.close()
+        manager._net.stop()
+    return None
