@@ -116,6 +116,15 @@ def test_what_is_adjusted_is_recomputed_from_the_waits_of_every_channel(
         assert row["reversed_by_adjustment"] == (True if channel in compared else None)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_pages_reach_over_days_on_which_nothing_happened(datastore: Datastore, limit: int) -> None:
+    days = ("2024-03-01", "2024-03-01 12:00", "2024-03-04", "2024-04-20", "2024-12-30")
+    project(datastore, [inbound(day, f"T{number}") for number, day in enumerate(days)])
+    named = {"question": "channels", "figure": "touchpoints_in", "as_of": "2025-01-01"}
+    behind = things(datastore, {**named, "from": "2024-03-01", "to": "2025-01-01"}, limit)
+    assert [thing["id"] for thing in behind] == ["T0", "T1", "T2", "T3", "T4"]
+
+
 def test_every_row_of_a_question_opens_or_names_its_events() -> None:
     """Either a row has a link, or the ids of the events that it was made of."""
     for question in QUESTIONS:
