@@ -26,6 +26,16 @@ from schemas.codec import to_json
 from schemas.message import Message
 from tests.conftest import Cluster
 from tests.intake.door import Door, raw
+from tests.projections.histories import (
+    CUSTOMERS,
+    START,
+    batches_of,
+    calendars,
+    complaints,
+    histories,
+    published,
+    touchpoints,
+)
 from tests.projections.history import (
     Happened,
     as_recorded,
@@ -39,18 +49,7 @@ from tests.projections.history import (
     runner,
     tell,
 )
-from tests.projections.test_properties import (
-    CUSTOMERS,
-    START,
-    batches_of,
-    calendars,
-    complaints,
-    everything_said,
-    fill,
-    histories,
-    published,
-    touchpoints,
-)
+from tests.projections.test_properties import everything_said, fill
 
 LONG_AFTER = START + timedelta(days=60)
 ROUND_THE_CLOCK = [{"weekday": day, "from": "00:00", "to": "24:00"} for day in range(1, 8)]

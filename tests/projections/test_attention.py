@@ -16,17 +16,7 @@ from projections.complaints.model import step_of
 from projections.policies.book import RuleBook
 from projections.policies.rules import Levels
 from projections.queries import UnknownKind, attention, snapshot
-from tests.projections.history import (
-    Happened,
-    as_recorded,
-    at,
-    event_id,
-    happened,
-    inbound,
-    outbound,
-    project,
-)
-from tests.projections.test_judging import (
+from tests.projections.complaining import (
     ACKNOWLEDGED,
     APOLOGIZED,
     CLOSED,
@@ -36,6 +26,16 @@ from tests.projections.test_judging import (
     RAISED,
     step,
     target,
+)
+from tests.projections.history import (
+    Happened,
+    as_recorded,
+    at,
+    event_id,
+    happened,
+    inbound,
+    outbound,
+    project,
 )
 from tests.projections.test_promise_quality import made, said_of
 

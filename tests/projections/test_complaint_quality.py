@@ -9,8 +9,7 @@ import pytest
 from ledger.datastore import Datastore
 from projections.complaints.queries import UnknownRule, UnknownVerdict
 from projections.queries import UnknownDimension, complaint, complaint_quality, complaints, snapshot
-from tests.projections.history import Happened, at, event_id, happened, project
-from tests.projections.test_judging import (
+from tests.projections.complaining import (
     ACKNOWLEDGED,
     CLOSED,
     DECIDED,
@@ -21,6 +20,7 @@ from tests.projections.test_judging import (
     step,
     without,
 )
+from tests.projections.history import Happened, at, event_id, happened, project
 
 
 def quality(datastore: Datastore, as_of: str = LONG_AFTER, **how: Any) -> list[Mapping[str, Any]]:

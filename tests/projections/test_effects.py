@@ -12,8 +12,8 @@ from ledger.datastore import Datastore
 from projections.answers import snapshot
 from projections.effects.queries import NotSoLong, UnknownDimension, effects
 from projections.proportions import wilson
+from tests.projections.complaining import WELL_DONE
 from tests.projections.history import Happened, at, happened, project
-from tests.projections.test_judging import WELL_DONE
 
 NOW = at("2025-12-31")
 

@@ -25,10 +25,11 @@ from questions.registry import QUESTIONS
 from questions.response_times import RESPONSE_TIMES
 from questions.support import SUPPORT_TIMES
 from questions.value_cost import VALUE_COST, VALUE_COST_CUSTOMERS
+from tests.projections.histories import START, histories
 from tests.projections.history import Happened, as_recorded, happened, inbound, project, runner
 from tests.projections.recomputing import FIGURES, Things, adjusted_median
 from tests.projections.test_comparing_channels import waits
-from tests.projections.test_properties import START, fill, histories, through_postgresql
+from tests.projections.test_properties import fill, through_postgresql
 
 EXPLAIN = next(question for question in QUESTIONS if question.command == "explain")
 ASKED: list[tuple[Question[Any], dict[str, Any]]] = [

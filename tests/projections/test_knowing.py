@@ -19,8 +19,9 @@ from questions.asking import reading
 from questions.question import Question
 from questions.registry import QUESTIONS
 from tests.projections.crowd import crowd
+from tests.projections.histories import histories
 from tests.projections.history import Happened, at, happened, inbound, runner, tell
-from tests.projections.test_properties import histories, through_postgresql
+from tests.projections.test_properties import through_postgresql
 
 NOW = at("2025-01-01")
 

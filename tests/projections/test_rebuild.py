@@ -22,6 +22,7 @@ from projections.swapping import NothingToGoBackTo, go_back
 from projections.timeline.model import TIMELINE
 from tests.projections.builders import all_models, building_slowly
 from tests.projections.crowd import crowd, everything_in
+from tests.projections.histories import histories
 from tests.projections.history import (
     Happened,
     apply,
@@ -33,7 +34,7 @@ from tests.projections.history import (
     runner,
     tell,
 )
-from tests.projections.test_properties import fill, histories, prepared, through_postgresql
+from tests.projections.test_properties import fill, prepared, through_postgresql
 from tests.projections.test_timeline import EXAMPLES, example
 
 __all__ = ["prepared"]
