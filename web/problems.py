@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from eventsourcing.persistence import DataError, PersistenceError
+from eventsourcing.persistence import DataError, PersistenceError, ProgrammingError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -92,6 +92,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(PersistenceError, _persistence)
     app.add_exception_handler(DataError, _data)
+    app.add_exception_handler(ProgrammingError, _mistaken)
     app.add_exception_handler(RegistryUnavailable, _registry)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -205,6 +206,11 @@ async def _data(_request: Request, _error: Exception) -> JSONResponse:
     # Sending it again would not help: the database is there, and refuses a value.
     detail = "the database cannot take a value of this request: see /openapi.json for its ranges"
     return answer(Problem(422, "bad-value", "A value cannot be used", detail))
+
+
+async def _mistaken(_request: Request, error: Exception) -> Response:
+    # A statement that cannot be run is our fault and no reason to wait: logged, with status 500.
+    raise error
 
 
 async def _registry(_request: Request, _error: Exception) -> JSONResponse:
