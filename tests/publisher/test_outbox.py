@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from consumers.producing import Record
+from ledger.erasing import NotEverywhere
+from servicetrail.publisher.clearing import clear_outbox
 from servicetrail.publisher.errors import OutboxFailed, OutboxFull, OutboxInUse, PublisherClosed
 from servicetrail.publisher.outbox import Outbox, Refusal
 
@@ -156,3 +158,21 @@ def test_closed_it_takes_nothing_more(outbox: Outbox) -> None:
         outbox.put([record(1)])
     with pytest.raises(PublisherClosed):
         outbox.next(1)
+
+
+def test_an_erased_customer_is_taken_out_and_what_cannot_be_is_told(path: Path) -> None:
+    clear_outbox(path, "C-1")
+    assert not path.exists()  # none is made
+    personal, other = b"Ada Lovelace" * 50, Record("touchpoints", b"C-2", b"Grace", [], 0)
+    with closing(Outbox(path, capacity=5)) as outbox:
+        outbox.put([record(1, value=personal), other])
+        with pytest.raises(NotEverywhere, match="is open in another publisher"):
+            clear_outbox(path, "C-1")
+    with pytest.raises(NotEverywhere, match=r"1 events of this customer wait .* deliver them"):
+        clear_outbox(path, "C-1")
+    with closing(Outbox(path, capacity=5)) as outbox:
+        outbox.settle([], {1: "too large"}, [])
+    clear_outbox(path, "C-1")
+    assert not any(b"Lovelace" in file.read_bytes() for file in path.parent.iterdir())
+    with closing(Outbox(path, capacity=5)) as outbox:
+        assert [waiting.record for waiting in outbox.next(5)] == [other]
