@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument(
         "--large-events", type=int, default=1_000_000, help="events to rebuild from and to ask"
     )
-    parser.add_argument("--route-seconds", type=float, default=15, help="to ask each route")
+    parser.add_argument("--route-seconds", type=float, default=10, help="to ask each route")
     parser.add_argument("--append-batches", type=int, default=60, help="batches of 1,000 to append")
     parser.add_argument("--kafka-events", type=int, default=500_000, help="events in the topic")
     parser.add_argument("--fresh-seconds", type=int, default=60, help="of a steady stream")

@@ -1,6 +1,6 @@
 """A large ledger: rebuilding its read models, and what each question takes while eight ask at once.
 
-    python -m benchmarks.reading --events 1000000 --seconds 15
+    python -m benchmarks.reading --events 1000000 --seconds 10
 
 fills a ledger, rebuilds beside the library's own runner (`benchmarks.rebuild`), asks every route of
 `servicetrail up`, measures how far read models are behind meanwhile, and writes all of that into
@@ -217,7 +217,7 @@ def main() -> None:
     """Measure, print the sections, and write them into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="in the ledger")
-    parser.add_argument("--seconds", type=float, default=15, help="for each route")
+    parser.add_argument("--seconds", type=float, default=10, help="for each route")
     parser.add_argument("--workers", type=int, default=2, help="processes that build read models")
     parser.add_argument("--out", type=Path, default=PAGE, help="the page that they go into")
     options = parser.parse_args()
