@@ -475,6 +475,7 @@ def test_the_document_names_every_route_with_examples_and_problems(api: Api) -> 
         "/proofs/inclusion/{position}",
         "/proofs/consistency",
         "/evidence/{kind}/{id}",
+        "/export",
         "/tokens",
         "/tokens/{token_id}/revocation",
         "/status",
