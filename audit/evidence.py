@@ -44,10 +44,11 @@ class About(NamedTuple):
 
 
 class Made(NamedTuple):
-    """Evidence that was written: how many events, under which checkpoint."""
+    """Evidence that was written: how many events of which customer, under which checkpoint."""
 
     events: int
     sealed: proofs.Sealed
+    customer_id: str | None
 
 
 def write_evidence(datastore: Datastore, about: About, stream: IO[bytes]) -> Made:
@@ -81,7 +82,7 @@ def write_evidence(datastore: Datastore, about: About, stream: IO[bytes]) -> Mad
         "files": {name: sha256(data).hexdigest() for name, data in files.items()},
     }
     _write(stream, {"manifest.json": _json(manifest), **files})
-    return Made(len(rows), sealed)
+    return Made(len(rows), sealed, rows[0]["customer_id"] if rows else None)
 
 
 def stand_alone() -> str:

@@ -4,7 +4,7 @@ Pure: no database, no clock, no network. `facts` says what a fact and a stream a
 facts wait for each other; the other modules hold one family of event types each.
 """
 
-from domain import complaints, customers, policies, promises, support, touchpoints
+from domain import access, complaints, customers, policies, promises, support, touchpoints
 from domain.facts import (
     AlreadyOpened,
     Conflict,
@@ -15,7 +15,7 @@ from domain.facts import (
     WrongCustomer,
 )
 
-_FAMILIES = (touchpoints, promises, complaints, customers, support, policies)
+_FAMILIES = (touchpoints, promises, complaints, customers, support, policies, access)
 
 EVENT_TYPES: dict[str, type[Fact]] = {
     fact.TOPIC: fact for family in _FAMILIES for fact in family.FACTS
@@ -27,6 +27,7 @@ WRITTEN_BY_US = frozenset(
         customers.CustomerErased.TOPIC,
         customers.CustomerHoldPlaced.TOPIC,
         customers.CustomerHoldLifted.TOPIC,
+        access.AccessRecorded.TOPIC,
     }
 )
 """Event types that Servicetrail writes itself and refuses from outside."""
@@ -40,9 +41,9 @@ def stream_id(event_type: str, data: object) -> str:
     return EVENT_TYPES[event_type].stream_id(data)
 
 
-def is_policy(event_type: str) -> bool:
-    """Whether the type is a policy: no customer, in force from a moment on."""
-    return issubclass(EVENT_TYPES[event_type], policies.Policy)
+def is_of_nobody(event_type: str) -> bool:
+    """Whether events of the type have no customer: policies, and what is recorded of access."""
+    return issubclass(EVENT_TYPES[event_type], policies.Policy | access.AccessRecorded)
 
 
 def rank(event_type: str, data: object) -> int:
@@ -63,7 +64,7 @@ __all__ = [
     "Refused",
     "Stream",
     "WrongCustomer",
-    "is_policy",
+    "is_of_nobody",
     "rank",
     "stream_id",
 ]

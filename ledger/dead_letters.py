@@ -13,6 +13,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg2.extensions import cursor as PgCursor
 
 from ledger import kept
+from ledger.access import Access, Actor, check_recorded, told_of
 from ledger.candidates import Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
@@ -222,14 +223,19 @@ class DeadLetters:
         self._datastore = datastore
         self._intake = intake
 
-    def reveal(self, kept_id: int, *, who: str) -> Message:
-        """The input as it arrived, byte for byte. Raises `NoSuchInput` or `InputErased`."""
+    def reveal(self, kept_id: int, *, who: str, actor: Actor | None = None) -> Message:
+        """The input as it arrived, byte for byte. `actor` goes on record before they see it.
+
+        Raises `NoSuchInput` or `InputErased`.
+        """
         with self._datastore.transaction() as cursor:
-            _standing(cursor, [kept_id])
+            [row] = _standing(cursor, [kept_id])
             message = kept.messages(cursor, self.keyring, [kept_id]).get(kept_id)
             if message is None:
                 raise InputErased(kept_id)
             record(cursor, [(kept_id, Step(datetime.now(UTC), "revealed", who=who))])
+        access = _access("revealed", [kept_id])._replace(customer_id=row.customer_id)
+        check_recorded(self._intake.record(told_of(actor, access)))
         return message
 
     def matching(
@@ -267,13 +273,19 @@ class DeadLetters:
             after = kept_ids[-1]
 
     def redrive(
-        self, kept_ids: Sequence[int], *, who: str, dry_run: bool = False
+        self,
+        kept_ids: Sequence[int],
+        *,
+        who: str,
+        dry_run: bool = False,
+        actor: Actor | None = None,
     ) -> list[Redriven]:
         """Take rejected and conflicting inputs through the intake again, in one transaction.
 
         In the order in which they came, by today's schemas and rules, with the time and the name
-        that they were received with. A `dry_run` only says how they would end. Raises `NotOpen`,
-        `NoSuchInput`, and what `Intake.take` raises; nothing was done then.
+        that they were received with. A `dry_run` only says how they would end, else `actor` goes on
+        record. Raises `NotOpen`, `NoSuchInput`, and what `Intake.take` raises; nothing was done
+        then.
         """
         with self._datastore.transaction() as cursor:
             rows = _standing(cursor, kept_ids)
@@ -282,11 +294,13 @@ class DeadLetters:
             _check(row, REDRIVABLE)
         inputs = [(r.again(), messages[r.kept_id]) for r in rows if r.kept_id in messages]
         try:
-            receipts = self._carry_out(Redrive(inputs, who), dry_run=dry_run) if inputs else []
+            told = told_of(actor, _access("redriven", [again.kept_id for again, _ in inputs]))
+            errand = Redrive(inputs, who)
+            receipts = self._carry_out(errand, told, dry_run=dry_run) if inputs else []
         except (PersistenceError, NotOpen):
             raise
         except Exception as error:
-            return self._one_by_one(rows, error, who=who, dry_run=dry_run)
+            return self._one_by_one(rows, error, who=who, dry_run=dry_run, actor=actor)
         ended = {again.kept_id: each for (again, _), each in zip(inputs, receipts, strict=True)}
         return [
             Redriven(row.kept_id, *ended[row.kept_id])
@@ -296,7 +310,13 @@ class DeadLetters:
         ]
 
     def repair(
-        self, kept_id: int, repaired: Repaired, *, who: str, dry_run: bool = False
+        self,
+        kept_id: int,
+        repaired: Repaired,
+        *,
+        who: str,
+        dry_run: bool = False,
+        actor: Actor | None = None,
     ) -> Redriven:
         """Take a repaired version of a parked, rejected or conflicting input in its place.
 
@@ -317,10 +337,13 @@ class DeadLetters:
         )
         first = kept_id if row.repairs is None else row.repairs
         errand = Repair(row.again(), row.parked(), first, message, who)
-        [receipt] = self._carry_out(errand, dry_run=dry_run)
+        told = told_of(actor, _access("repaired", [kept_id]))
+        [receipt] = self._carry_out(errand, told, dry_run=dry_run)
         return Redriven(kept_id, *receipt)
 
-    def discard(self, kept_ids: Sequence[int], *, who: str, reason: str) -> None:
+    def discard(
+        self, kept_ids: Sequence[int], *, who: str, reason: str, actor: Actor | None = None
+    ) -> None:
         """Put inputs aside for good, in one transaction; what waited behind them goes on.
 
         Raises ValueError without a reason, `NotOpen`, `NoSuchInput`, and what `Intake.take` raises.
@@ -334,16 +357,25 @@ class DeadLetters:
         parked = [parked for row in rows if (parked := row.parked()) is not None]
         states = {row.kept_id: row.state for row in rows}
         if states:
-            self._carry_out(Discard(states, parked, who, reason.strip()))
+            told = told_of(actor, _access("discarded", list(states), reason.strip()))
+            self._carry_out(Discard(states, parked, who, reason.strip()), told)
 
-    def _carry_out(self, errand: Errand, *, dry_run: bool = False) -> list[Receipt]:
+    def _carry_out(
+        self, errand: Errand, told: Sequence[Message], *, dry_run: bool = False
+    ) -> list[Receipt]:
         try:
-            return self._intake.carry_out(errand, dry_run=dry_run)
+            return self._intake.carry_out(errand, dry_run=dry_run, on_record=told)
         except Moved as moved:
             raise NotOpen(f"{moved}; nothing was done, look again") from moved
 
     def _one_by_one(
-        self, rows: Sequence[_Standing], error: Exception, *, who: str, dry_run: bool
+        self,
+        rows: Sequence[_Standing],
+        error: Exception,
+        *,
+        who: str,
+        dry_run: bool,
+        actor: Actor | None,
     ) -> list[Redriven]:
         """One input on which the program itself fails, or whose schema cannot be looked up now,
         must not hold up the others.
@@ -352,7 +384,7 @@ class DeadLetters:
             return [
                 done
                 for row in rows
-                for done in self.redrive([row.kept_id], who=who, dry_run=dry_run)
+                for done in self.redrive([row.kept_id], who=who, dry_run=dry_run, actor=actor)
             ]
         [row] = rows
         if isinstance(error, RegistryUnavailable):
@@ -363,6 +395,10 @@ class DeadLetters:
             with self._datastore.transaction() as cursor:
                 record(cursor, [(row.kept_id, step)])
         return [row.redriven(row.state, PROGRAM_FAILED, failure(error))]
+
+
+def _access(action: str, kept_ids: Sequence[int], why: str | None = None) -> Access:
+    return Access(action, kind="input", ids=[str(each) for each in kept_ids], details=why)
 
 
 def _standing(cursor: PgCursor, kept_ids: Sequence[int]) -> list[_Standing]:

@@ -6,10 +6,8 @@ part and go on waiting, so that no figure changes; other kept inputs can be read
 What lies outside of the database on this machine is cleared after that.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +15,14 @@ from psycopg2 import Binary
 from psycopg2.extensions import cursor as PgCursor
 
 from ledger import kept
+from ledger.access import Access, Actor, told_of
 from ledger.account import Move
 from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import INTAKE_SUBJECT, Keyring, customer_subject
 from ledger.naming import names_customer
+from ledger.own_events import own_event
 from ledger.redriving import Carried, Input
 from ledger.sql import named_queries
 from schemas.codec import decode
@@ -30,9 +30,6 @@ from schemas.event import Event
 from schemas.message import Message
 
 _SQL = named_queries(Path(__file__).with_name("erasing.sql"))
-SOURCE = "servicetrail"
-"""The source of the events that Servicetrail writes itself."""
-
 ERASED, HOLD_PLACED, HOLD_LIFTED = (
     "customer.erased.v1",
     "customer.hold_placed.v1",
@@ -91,11 +88,19 @@ class Eraser:
         self._intake = intake
         self._clear_elsewhere = clear_elsewhere
 
-    def erase(self, customer_id: str, *, basis: str, requested_at: datetime | None = None) -> int:
+    def erase(
+        self,
+        customer_id: str,
+        *,
+        basis: str,
+        requested_at: datetime | None = None,
+        actor: Actor | None = None,
+    ) -> int:
         """Destroy the customer's personal data and record it; the position of the event that does.
 
-        `basis` is the ground for it. May be done again, for what has come to light since. Raises
-        OnHold, and what `Intake.carry_out` raises: nothing is erased then; and NotEverywhere.
+        `basis` is the ground for it; `actor` goes on record with it. May be done again, for
+        what has come to light since. Raises OnHold, and what `Intake.carry_out` raises: nothing is
+        erased then; and NotEverywhere.
         """
         now = datetime.now(UTC)
         data = {
@@ -103,28 +108,35 @@ class Eraser:
             "basis": basis,
             "requested_at": None if requested_at is None else requested_at.isoformat(),
         }
-        errand = _Erasing(self._keyring, self._intake, customer_id, _own_event(ERASED, data, now))
-        [receipt] = self._intake.carry_out(errand, ours=True)
+        errand = _Erasing(self._keyring, self._intake, customer_id, own_event(ERASED, data, now))
+        told = told_of(actor, _access("erased", customer_id, basis))
+        [receipt] = self._intake.carry_out(errand, ours=True, on_record=told)
         self._keyring.forget(customer_subject(customer_id))
         if self._clear_elsewhere is not None:
             self._clear_elsewhere(customer_id)
         return _position(receipt)
 
-    def hold(self, customer_id: str, *, reason: str, who: str) -> int:
+    def hold(self, customer_id: str, *, reason: str, who: str, actor: Actor | None = None) -> int:
         """Forbid erasing the customer until the hold is lifted; the position of that event."""
-        return self._record(HOLD_PLACED, customer_id, reason, who)
+        return self._record(HOLD_PLACED, customer_id, reason, who, actor)
 
-    def lift_hold(self, customer_id: str, *, reason: str, who: str) -> int:
+    def lift_hold(
+        self, customer_id: str, *, reason: str, who: str, actor: Actor | None = None
+    ) -> int:
         """Allow erasing the customer again; the position of that event. Raises NotOnHold."""
         with self._datastore.transaction() as cursor:
             if hold_on(cursor, customer_id) is None:
                 raise NotOnHold(f"there is no hold on customer {customer_id}")
-        return self._record(HOLD_LIFTED, customer_id, reason, who)
+        return self._record(HOLD_LIFTED, customer_id, reason, who, actor)
 
-    def _record(self, type_: str, customer_id: str, reason: str, who: str) -> int:
+    def _record(
+        self, type_: str, customer_id: str, reason: str, who: str, actor: Actor | None
+    ) -> int:
         data = {"customer_id": customer_id, "reason": reason, "employee_id": who}
-        message = _own_event(type_, data, datetime.now(UTC))
-        [receipt] = self._intake.record([message])
+        message = own_event(type_, data, datetime.now(UTC))
+        action = "hold_placed" if type_ == HOLD_PLACED else "hold_lifted"
+        told = told_of(actor, _access(action, customer_id, reason))
+        receipt, *_ = self._intake.record([message, *told])
         return _position(receipt)
 
 
@@ -144,6 +156,10 @@ def erasure_of(cursor: PgCursor, customer_id: str) -> Erasure | None:
     data = decode(bytes(fingerprint), bytes(facts))
     told = (customer_id, data["basis"], data["requested_at"], erased_at, position, event_id)
     return Erasure(*told, *found)
+
+
+def _access(action: str, customer_id: str, why: str) -> Access:
+    return Access(action, kind="customer", ids=[customer_id], customer_id=customer_id, details=why)
 
 
 def hold_on(cursor: PgCursor, customer_id: str) -> str | None:
@@ -235,25 +251,6 @@ def _without_personal(message: Message, candidate: Candidate) -> Message:
         default_id=message.default_id,
         default_time=message.default_time,
         origin=message.origin,
-    )
-
-
-def _own_event(type_: str, data: Mapping[str, str | None], now: datetime) -> Message:
-    """An event of our own. Its id says what it is, and is another one each time."""
-    told = json.dumps([type_, data, now.isoformat()], sort_keys=True)
-    attributes = {
-        "id": f"{type_} {sha256(told.encode()).hexdigest()[:32]}",
-        "source": SOURCE,
-        "type": type_,
-        "time": now.isoformat(),
-    }
-    return Message(
-        body=json.dumps(data).encode(),
-        content_type="application/json",
-        attributes=attributes,
-        default_source=SOURCE,
-        default_id=attributes["id"],
-        default_time=now,
     )
 
 

@@ -111,13 +111,19 @@ class Intake:
         return Candidate(message, now, self._read)
 
     def carry_out(
-        self, errand: Errand, *, dry_run: bool = False, ours: bool = False
+        self,
+        errand: Errand,
+        *,
+        dry_run: bool = False,
+        ours: bool = False,
+        on_record: Sequence[Message] = (),
     ) -> list[Receipt]:
         """Do with kept inputs what a person decided, in one transaction like any other batch.
 
         Gives a receipt for each input that the errand takes through the door; a `dry_run` writes
         nothing, and its receipts have no positions yet. `ours`: the inputs are events of our own,
-        as `record` takes them. Raises what `take` raises, and
+        as `record` takes them. `on_record` are events of our own that tell of the errand: they are
+        recorded with it, even where its inputs are not taken. Raises what `take` raises, and
         `ledger.kept.Moved` if somebody else did something about one of the inputs meanwhile.
         """
         now = datetime.now(UTC)
@@ -126,7 +132,8 @@ class Intake:
             Candidate(message, now, read_, again=again, repairs=repairs)
             for message, again, repairs in errand.inputs
         ]
-        return self._take(candidates, now, (), errand, dry_run)
+        telling = [Candidate(each, now, self._read_ours) for each in on_record]
+        return self._take(candidates, now, (), errand, dry_run, telling)
 
     def _take(
         self,
@@ -135,17 +142,19 @@ class Intake:
         tracking: Sequence[Tracking],
         errand: Errand | None = None,
         dry_run: bool = False,
+        telling: Sequence[Candidate] = (),
     ) -> list[Receipt]:
+        both = [*candidates, *telling]
         withdrawn = () if errand is None else errand.withdrawn
         for _ in range(_ATTEMPTS):
             with self._datastore.transaction() as cursor:
-                snapshot = self._look_up.snapshot(cursor, candidates, now, withdrawn)
-            decisions = decide(candidates, snapshot)
+                snapshot = self._look_up.snapshot(cursor, both, now, withdrawn)
+            decisions = decide(both, snapshot)
             if errand is not None and errand.only_if_taken and not _taken(candidates):
-                decisions = Decisions()
+                decisions = Decisions([each for each in decisions.appended if each[0] in telling])
             try:
                 if not dry_run:
-                    self._write(candidates, decisions, snapshot, tracking, now, errand)
+                    self._write(both, decisions, snapshot, tracking, now, errand, len(candidates))
             except _Overtaken:
                 continue
             return [candidate.receipt() for candidate in candidates]
@@ -161,7 +170,9 @@ class Intake:
         tracking: Sequence[Tracking],
         now: datetime,
         errand: Errand | None,
+        own: int,
     ) -> None:
+        """`own`: how many of the candidates, the first ones, are the errand's."""
         received = [c for c in candidates if c.again is None]
         to_keep = [c.to_keep() for c in received if c.outcome in ("parked", "conflict", "rejected")]
         redriven = {c.customer_id for c in candidates if c.again is not None}
@@ -189,7 +200,7 @@ class Intake:
             ]
             if errand is not None:
                 try:
-                    settled += errand.write(cursor, Carried(candidates, keys, now))
+                    settled += errand.write(cursor, Carried(candidates[:own], keys, now))
                 except UniqueViolation as error:
                     raise _Overtaken from error
             outcomes = Counter([(c.source, c.outcome) for c in received])

@@ -1,6 +1,6 @@
 """Access tokens: who may call over HTTP, and as what. Of a token only its SHA-256 is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -10,8 +10,13 @@ from typing import NamedTuple
 
 from psycopg2 import Binary
 
-from ledger.datastore import Datastore
+from ledger.access import Access, Actor, told_of
+from ledger.account import Move
+from ledger.datastore import Datastore, PgCursor
+from ledger.intake import Intake
+from ledger.redriving import Carried
 from ledger.sql import named_queries, text_array
+from schemas.message import Message
 
 PREFIX = "st_"
 """How our tokens begin, so that a search for secrets that got out finds them."""
@@ -64,49 +69,58 @@ class NoSuchToken(LookupError):
 
 
 class RevokedAlready(ValueError):
-    """The token counts no more; the text says since when."""
+    """The token counts no more already."""
 
 
 class Tokens:
     """Makes, lists, revokes and recognises access tokens."""
 
-    def __init__(self, datastore: Datastore) -> None:
+    def __init__(self, datastore: Datastore, intake: Intake) -> None:
         self._datastore = datastore
+        self._intake = intake
 
     def create(
         self,
         name: str,
         role: Role,
         *,
-        by: str,
+        actor: Actor,
         sources: Sequence[str] = (),
         expires_at: datetime | None = None,
     ) -> tuple[str, Token]:
-        """A new token, which is told this once, and what is kept of it. Raises TokenWrong."""
+        """A new token, which is told this once, and what is kept of it. Raises TokenWrong.
+
+        `actor` goes on record with it.
+        """
         now = datetime.now(UTC)
         _check(role, sources, expires_at, now)
         secret = PREFIX + token_urlsafe(32)
-        token = Token(token_hex(5), name, role, tuple(sources), now, by, expires_at, None, None)
-        with self._datastore.transaction() as cursor:
-            cursor.execute(
-                _SQL["create"],
-                {**token._asdict(), "hash": _hash(secret), "sources": text_array(sources)},
-            )
+        id_ = token_hex(5)
+        token = Token(id_, name, role, tuple(sources), now, actor.who, expires_at, None, None)
+        values = {**token._asdict(), "hash": _hash(secret), "sources": text_array(sources)}
+        for_whom = ", ".join([f"{role} for {name}", *sources])
+        self._change(
+            lambda cursor: cursor.execute(_SQL["create"], values),
+            told_of(actor, Access("token_created", kind="token", ids=[id_], details=for_whom)),
+        )
         return secret, token
 
-    def revoke(self, token_id: str, *, by: str) -> Token:
-        """Let a token count no more. Raises NoSuchToken and RevokedAlready."""
-        asked = {"token_id": token_id, "at": datetime.now(UTC), "by": by}
+    def revoke(self, token_id: str, *, actor: Actor) -> Token:
+        """Let a token count no more; `actor` goes on record. Raises NoSuchToken, RevokedAlready."""
         with self._datastore.transaction() as cursor:
+            token = _one(cursor, token_id)
+        asked = {"token_id": token_id, "at": datetime.now(UTC), "by": actor.who}
+        for_whom = f"{token.role} for {token.name}"
+
+        def revoke(cursor: PgCursor) -> None:
             cursor.execute(_SQL["revoke"], asked)
-            if revoked := cursor.fetchone():
-                return _token(revoked)
-            cursor.execute(_SQL["one"], asked)
-            found = cursor.fetchone()
-        if found is None:
-            raise NoSuchToken(token_id)
-        token = _token(found)
-        raise RevokedAlready(f"token {token_id} was revoked by {token.revoked_by} already")
+            if not cursor.rowcount:
+                raise RevokedAlready(f"token {token_id} was revoked already")
+
+        access = Access("token_revoked", kind="token", ids=[token_id], details=for_whom)
+        self._change(revoke, told_of(actor, access))
+        with self._datastore.transaction() as cursor:
+            return _one(cursor, token_id)
 
     def listed(self) -> list[Token]:
         """Every token that was ever made, the newest first."""
@@ -130,12 +144,40 @@ class Tokens:
             [(made,)] = cursor.fetchall()
         return bool(made)
 
+    def _change(self, change: Callable[[PgCursor], None], told: Sequence[Message]) -> None:
+        """A token changes in the transaction that records who changed it."""
+        self._intake.carry_out(_Change(change), on_record=told)
+
+
+class _Change:
+    """The errand: nothing goes through the door, a token changes."""
+
+    inputs = ()
+    withdrawn = ()
+    only_if_taken = False
+
+    def __init__(self, change: Callable[[PgCursor], None]) -> None:
+        self._change = change
+
+    def write(self, cursor: PgCursor, carried: Carried) -> list[Move]:  # noqa: ARG002 - an errand
+        """Nothing in the account changes."""
+        self._change(cursor)
+        return []
+
 
 def may_publish_as(sources: Sequence[str], source: str) -> bool:
     """Whether whoever has these sources may publish as this one."""
     return any(
         source.startswith(each[:-1]) if each.endswith("*") else source == each for each in sources
     )
+
+
+def _one(cursor: PgCursor, token_id: str) -> Token:
+    cursor.execute(_SQL["one"], {"token_id": token_id})
+    found = cursor.fetchone()
+    if found is None:
+        raise NoSuchToken(token_id)
+    return _token(found)
 
 
 def _check(role: Role, sources: Sequence[str], expires_at: datetime | None, now: datetime) -> None:

@@ -16,7 +16,6 @@ SELECT EXISTS (SELECT FROM access.tokens)
 -- name: revoke
 UPDATE access.tokens SET revoked_at = %(at)s, revoked_by = %(by)s
 WHERE token_id = %(token_id)s AND revoked_at IS NULL
-RETURNING {columns}
 
 -- name: one
 SELECT {columns} FROM access.tokens WHERE token_id = %(token_id)s

@@ -23,6 +23,8 @@ class ReadModel:
     wait. `per_customer`: no row rests on events of several customers, so that workers can share
     them.
 
+    `of_customers`: answers about customers rest on it.
+
     `others`, where answers about some customers rest on events of others too, gives the positions
     of these up to a position: it gets a cursor that works in the live schema, the customers and
     that position, which the read model has reached there.
@@ -37,6 +39,7 @@ class ReadModel:
     apply: Callable[[PgCursor, Sequence[RecordedEvent]], None]
     build: Callable[[PgCursor, Sequence[RecordedEvent]], None] | None = None
     per_customer: bool = True
+    of_customers: bool = True
     others: Callable[[PgCursor, Sequence[str], int], Iterable[int]] | None = None
 
 
@@ -54,6 +57,9 @@ class Views:
 
 POLICY_KINDS = ("calendar", "service_level", "channel", "authority_limit", "moment")
 """The kinds of streams that hold policies."""
+
+KINDS_OF_NOBODY = (*POLICY_KINDS, "access")
+"""The kinds of streams that belong to no customer: policies, and who looked at what."""
 
 
 def types_of(*kinds: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from projections.access.model import ACCESS
 from projections.complaints.model import COMPLAINTS
 from projections.conversations.fold import EPISODE_GAP
 from projections.conversations.model import conversations
@@ -33,4 +34,5 @@ def read_models(*, episode_gap: timedelta = EPISODE_GAP) -> tuple[ReadModel, ...
         CUSTOMERS,
         STATEMENTS,
         SUPPORT,
+        ACCESS,
     )

@@ -49,7 +49,8 @@ def reading(
             yield cursor
             return
         customers = _customers(cursor, question, asked, subject)
-    with knowing(reads, models(), customers, asked.known_at) as cursor:
+    about_customers = [model for model in models() if model.of_customers]
+    with knowing(reads, about_customers, customers, asked.known_at) as cursor:
         yield cursor
 
 
@@ -57,6 +58,8 @@ def _customers(
     cursor: PgCursor, question: Question[Any], asked: AsOf, subject: str | None
 ) -> list[str]:
     """Whom the question is about: every id of one person. Raises NotKnownThen if it is not that."""
+    if question.about == "access":
+        raise NotKnownThen("who looked is told as of now, or of read models of a name")
     # A row may be named by a customer and rest on all the others: an explanation is about none.
     customer_id = None if question.path == EXPLAIN_PATH else getattr(asked, "customer_id", None)
     if question.subject == "customer_id":

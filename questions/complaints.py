@@ -231,7 +231,7 @@ COMPLAINT_QUALITY = Question(
     "waiting.",
     parameters=QualityParameters,
     row=ComplaintQualityRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(complaint_quality),
     tables=by_group(
         number("Complaints", "complaints"),

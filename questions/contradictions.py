@@ -119,7 +119,7 @@ CONTRADICTIONS_BY_CHANNELS = Question(
     summary="How often two channels told different things about the same",
     parameters=ClaimParameters,
     row=ContradictingChannelsRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(contradictions_by_channels),
     tables=in_columns(
         column("Channel", "channel"),

@@ -74,7 +74,7 @@ CHANNEL_DUPLICATES_BY_CHANNELS = Question(
     summary="How many matters went from one channel to another",
     parameters=Window,
     row=DuplicateChannelsRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(channel_duplicates_by_channels),
     tables=in_columns(
         column("First", "first_channel"),

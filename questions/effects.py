@@ -66,7 +66,7 @@ EFFECTS = Question(
     "following and are in no rate. From and to: 95 % Wilson intervals.",
     parameters=EffectParameters,
     row=EffectRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(effects),
     tables=by_group(
         column("Recovery", "recovery"),

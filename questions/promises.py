@@ -215,7 +215,7 @@ PROMISE_QUALITY = Question(
     "Below standard must be 0.",
     parameters=QualityParameters,
     row=PromiseQualityRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(promise_quality),
     tables=by_group(
         number("Due", "promises_due"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -131,8 +131,9 @@ class Question(Generic[Parameters]):
     how it is written. A question about one thing says in `thing` what it is: no row means then that
     it is not there. Two questions may share a command, a list and one thing of it: the id is then
     optional. `tables` shows the rows to people. `whose` says whose a thing is, where the subject is
-    not the customer. `behind` is what rows open to, which are then `ExplainedRow`s. `figures`: rows
-    are figures over many customers, and tell nothing of a single one: dashboards may ask it.
+    not the customer. `behind` is what rows open to, which are then `ExplainedRow`s. `about`: rows
+    are `figures` over many customers, which tell nothing of a single one, and which dashboards may
+    ask for; or about `persons`; or about `access` to them.
     """
 
     command: str | None
@@ -148,9 +149,14 @@ class Question(Generic[Parameters]):
     thing: str | None = None
     whose: Callable[[PgCursor, str], str | None] | None = None
     behind: Explanation | OneThing | Listed | None = None
-    figures: bool = False
+    about: Literal["figures", "persons", "access"] = "persons"
 
     @property
     def shown_path(self) -> str:
         """The path as people are shown it: without how its id is read."""
         return self.path.replace(":id", "")
+
+    @property
+    def name(self) -> str:
+        """What it is called on record: its command, or the end of its path."""
+        return self.command or self.path.rpartition("/")[2]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from questions.access_log import ACCESS_LOG
 from questions.attention import ATTENTION
 from questions.channels import CHANNELS
 from questions.complaints import COMPLAINT, COMPLAINT_QUALITY, COMPLAINTS
@@ -42,5 +43,5 @@ _QUESTIONS: tuple[Question[Any], ...] = (
     VALUE_COST,
     VALUE_COST_CUSTOMERS,
 )
-QUESTIONS: tuple[Question[Any], ...] = (*_QUESTIONS, explain(_QUESTIONS), EVENT)
+QUESTIONS: tuple[Question[Any], ...] = (*_QUESTIONS, explain(_QUESTIONS), EVENT, ACCESS_LOG)
 """In the order of the documents. A route whose path swallows another's comes after it."""

@@ -82,7 +82,7 @@ RESPONSE_TIMES = Question(
     "answered in business time. Within target: by the service level in force.",
     parameters=ResponseTimeParameters,
     row=ResponseTimeRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(response_times),
     tables=by_group(*WAITS, after="metric"),
     behind=Explanation(

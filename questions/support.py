@@ -145,7 +145,7 @@ SUPPORT_TIMES = Question(
     "those still open, with its 95 % interval.",
     parameters=SupportTimeParameters,
     row=SupportTimeRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(support_times),
     tables=by_group(
         number("Requests", "requests"),

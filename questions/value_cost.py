@@ -44,7 +44,7 @@ VALUE_COST = Question(
     "quarter 1 is the cheapest. Who is behind a cell: servicetrail value-cost-customers.",
     parameters=Window,
     row=ValueCostRow,
-    figures=True,
+    about="figures",
     ask=asked_for_all(value_cost),
     tables=in_columns(
         column("Tier", "tier"),

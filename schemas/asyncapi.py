@@ -213,7 +213,7 @@ def _key_binding(about: str) -> dict[str, Any]:
 
 
 def _message(schema: Schema) -> dict[str, Any]:
-    of_customer = not domain.is_policy(schema.type)
+    of_customer = not domain.is_of_nobody(schema.type)
     key = "the customer id" if of_customer else f"{domain.EVENT_TYPES[schema.type].KIND}/<id>"
     return {
         "name": schema.type,

@@ -45,5 +45,5 @@ def types_of(topic: str, topics: Mapping[str, str] = TOPICS) -> list[str]:
     return [
         event_type
         for event_type in domain.EVENT_TYPES
-        if topics[family_of(event_type)] == topic and event_type not in domain.WRITTEN_BY_US
+        if event_type not in domain.WRITTEN_BY_US and topics[family_of(event_type)] == topic
     ]

@@ -20,6 +20,8 @@ from web.access import Admission
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
+from web.identity import Claims, Provider, PublishedKeys
+from web.recording import recorder
 from web.streaming import Live
 
 log = structlog.get_logger(__name__)
@@ -54,13 +56,21 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 def admission_of(system: System) -> Admission:
     """Who may call. Raises SettingsWrong where everybody might whom the network brings here."""
     settings = system.settings
-    admission = Admission(system.tokens(), settings.access_token_text)
+    admission = Admission(system.tokens(), settings.access_token_text, _provider(settings))
     if not is_loopback(settings.http_host) and not admission.is_closed():
         raise SettingsWrong(
             f"listening on {settings.http_host} reaches beyond this machine: make an access token "
             f"with servicetrail token create, set {PREFIX}ACCESS_TOKEN, or listen on 127.0.0.1"
         )
     return admission
+
+
+def _provider(settings: Settings) -> Provider | None:
+    issuer, audience, url = settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url
+    if issuer is None or audience is None or url is None:
+        return None
+    claims = Claims(issuer, audience, settings.jwt_role_claim, settings.jwt_source_claim)
+    return Provider(claims, PublishedKeys(url))
 
 
 def serve(
@@ -80,17 +90,27 @@ def serve(
     lets in. `/health` tells what `projector`, `consumption` and `sealing` are doing.
     """
     settings = system.settings
-    with closing(
-        GroupCommitter(
-            counting(system.intake.take, metrics),
-            most=settings.group_commit_events,
-            queue=settings.group_commit_queue,
-        )
-    ) as committer:
+    with (
+        closing(
+            GroupCommitter(
+                counting(system.intake.take, metrics),
+                most=settings.group_commit_events,
+                queue=settings.group_commit_queue,
+            )
+        ) as committer,
+        closing(
+            GroupCommitter(
+                system.intake.record,
+                most=settings.group_commit_events,
+                queue=settings.group_commit_queue,
+            )
+        ) as who_looked,
+    ):
         live = Live(system.reads)
         config = uvicorn.Config(
             create_app(
                 committer=committer,
+                record=recorder(who_looked),
                 reads=system.reads,
                 models=system.models,
                 dead_letters=system.dead_letters(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SERVICETRAIL_"
@@ -108,6 +108,36 @@ class Settings(BaseSettings):
             "Token of the operator, of at least 16 characters, who may do everything over HTTP: "
             "`Authorization: Bearer TOKEN`. `servicetrail token create` makes tokens for others."
         ),
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        description=(
+            "Issuer (`iss`) of an identity provider whose JSON Web Tokens are let in beside our "
+            "own tokens. It goes with SERVICETRAIL_JWT_AUDIENCE and SERVICETRAIL_JWT_JWKS_URL."
+        ),
+    )
+    jwt_audience: str | None = Field(
+        default=None,
+        description="What the provider's tokens must name as their audience (`aud`): this program.",
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None,
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])",
+        description=(
+            "Where the provider publishes its keys, starting with `https://`; `http://` on this "
+            "machine only."
+        ),
+    )
+    jwt_role_claim: str = Field(
+        default="roles",
+        description=(
+            "Claim that holds the caller's roles, as a list or one text; with dots, one inside "
+            "another, such as `realm_access.roles`. Others than ours in it are passed over."
+        ),
+    )
+    jwt_source_claim: str = Field(
+        default="sources",
+        description="Claim that holds the sources that a channel may publish as.",
     )
     max_event_bytes: COUNT = Field(
         default=1_048_576,
@@ -271,6 +301,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Log lines below this level are left out."
     )
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Self:
+        given = (self.jwt_issuer, self.jwt_audience, self.jwt_jwks_url)
+        if None in given and given != (None, None, None):
+            raise ValueError(
+                f"an identity provider needs {PREFIX}JWT_ISSUER, {PREFIX}JWT_AUDIENCE and "
+                f"{PREFIX}JWT_JWKS_URL: set all of them, or none"
+            )
+        return self
 
     @field_validator("kafka_topics", mode="before")
     @classmethod

@@ -80,7 +80,12 @@ class System:
 
     def tokens(self) -> Tokens:
         """Who may call over HTTP."""
-        return Tokens(self.datastore)
+        return Tokens(self.datastore, self.intake)
+
+    def knows_callers(self) -> bool:
+        """Whether callers have to say who they are; from then on goes on record who looked."""
+        known = (self.settings.access_token, self.settings.jwt_issuer)
+        return known != (None, None) or self.tokens().any()
 
     @property
     def models(self) -> Callable[[], Sequence[ReadModel]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 from cachetools import TTLCache
 from eventsourcing.persistence import PersistenceError
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger.tokens import Role, Token, Tokens
 from schemas.codec import instant_text
-from web.problems import Problem, answer, database_away
+from web.problems import Problem, answer, database_away, provider_away
 
 OPEN_PATHS = frozenset({"/health"})
 EVERY_ROLE = tuple(Role)
@@ -35,6 +35,10 @@ _REMEMBERED = 10_000
 
 class NotAdmitted(Exception):
     """The caller is not let in; the text says why, and what to do."""
+
+
+class ProviderAway(Exception):
+    """The identity provider's keys cannot be had, and none are known from before."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,27 @@ OPERATOR = Caller("operator", frozenset(Role), ("*",))
 """Whoever has the token of the settings."""
 
 
+class Vouches(Protocol):
+    """An identity provider, see `web.identity.Provider`."""
+
+    def caller(self, token: str) -> Caller:
+        """Who has the token. Raises NotAdmitted and ProviderAway."""
+
+
 class Admission:
     """Tells who calls. Used by the event loop's thread.
 
-    As long as nothing says who may call (no `operator_token`, and never a token made), everybody
-    may: development, on a machine that nobody else reaches.
+    As long as nothing says who may call (no `operator_token`, no `provider`, and never a token
+    made), everybody may: development, on a machine that nobody else reaches.
     """
 
-    def __init__(self, tokens: Tokens, operator_token: str | None) -> None:
+    def __init__(
+        self, tokens: Tokens, operator_token: str | None, provider: Vouches | None = None
+    ) -> None:
         self._tokens = tokens
+        self._provider = provider
         self._operator = None if operator_token is None else _digest(operator_token)
-        self.closed = operator_token is not None
+        self.closed = operator_token is not None or provider is not None
         """Whether callers have to say who they are, as far as was looked."""
         self._remembered: TTLCache[bytes, Caller | None] = TTLCache(
             _REMEMBERED, REMEMBERED_SECONDS, timer=time.monotonic
@@ -76,7 +90,9 @@ class Admission:
         return self.closed
 
     async def caller(self, secret: str | None) -> Caller | None:
-        """Who has this token; None: nobody has to say. Raises NotAdmitted."""
+        """Who has this token; None: nobody has to say. Raises NotAdmitted and
+        ProviderAway.
+        """
         digest = _digest(secret or "")
         try:
             caller = self._remembered[digest]
@@ -94,6 +110,8 @@ class Admission:
             return None
         if not secret:
             raise NotAdmitted("send the header Authorization: Bearer TOKEN")
+        if self._provider is not None and secret.count(".") == 2:
+            return self._provider.caller(secret)
         token = self._tokens.of(secret)
         if token is None:
             raise NotAdmitted("nobody has this token; a steward makes one: servicetrail token")
@@ -121,6 +139,9 @@ class Door:
                 return
             except PersistenceError:
                 await answer(database_away())(scope, receive, send)
+                return
+            except ProviderAway:
+                await answer(provider_away())(scope, receive, send)
                 return
             scope.setdefault("state", {}).update(caller=caller, secret=secret)
         await self._app(scope, receive, send)

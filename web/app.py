@@ -29,6 +29,7 @@ from web.metrics import HttpMetrics
 from web.parameters import only_known
 from web.paths import EncodedSlashes, Head
 from web.preferences import Compression
+from web.recording import Record
 from web.streaming import Live
 
 DESCRIPTION = """\
@@ -41,6 +42,7 @@ cannot be said is null. Errors are problem details (RFC 9457)."""
 def create_app(
     *,
     committer: GroupCommitter,
+    record: Record,
     reads: Datastore,
     models: Models,
     dead_letters: DeadLetters,
@@ -55,9 +57,10 @@ def create_app(
     episode_gap: timedelta = EPISODE_GAP,
     metrics: CollectorRegistry | None = None,
 ) -> FastAPI:
-    """The application. Events go to `committer`, answers come from `reads`, where read
-    models are built as `models` are, `dead_letters` is what can be done about inputs that were not
-    taken, `eraser` erases, `live` streams, `tokens` are made and revoked; all belong to the caller.
+    """The application. Events go to `committer`, who looked goes to `record`, answers come from
+    `reads`, where read models are built as `models` are, `dead_letters` is what can be done about
+    inputs that were not taken, `eraser` erases, `live` streams, `tokens` are made and revoked; all
+    belong to the caller.
 
     In exports touchpoints without a case belong together up to `episode_gap` apart.
     `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
@@ -76,18 +79,18 @@ def create_app(
     for routes in (
         events.router(committer, max_events=max_request_events),
         # Before the questions: the page of a customer has a path that swallows what is below it.
-        erasing.router(eraser, reads, lambda: working().sealer == "running"),
-        reading.router(reads, models),
-        one_event.router(reads),
+        erasing.router(eraser, record, reads, lambda: working().sealer == "running"),
+        reading.router(reads, models, record),
+        one_event.router(reads, record),
         dead_letter_routes.router(reads, dead_letters),
         token_routes.router(tokens),
-        audit_routes.router(reads, witnesses),
-        exports.router(reads, episode_gap),
+        audit_routes.router(reads, record, witnesses),
+        exports.router(reads, record, episode_gap),
         health.router(reads, working),
     ):
         app.include_router(routes, dependencies=[Depends(only_known)])
     # Its parameters are those of any question.
-    app.include_router(streaming.router(live, admission))
+    app.include_router(streaming.router(live, admission, record))
     problems.install(app)
     document.install(app, admission)
     app.add_middleware(EncodedSlashes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from audit import proofs
@@ -23,9 +23,11 @@ from audit.answers import (
 )
 from audit.evidence import About, write_evidence
 from audit.notes import NoteWrong, PublicKey
+from ledger.access import Access
 from ledger.datastore import Datastore
 from web.access import PERSONS, open_to
 from web.problems import Problem, bad_parameter, documented
+from web.recording import Record
 
 ZIP, TEXT = "application/zip", "text/plain"
 _LARGEST = 2**63 - 1
@@ -41,8 +43,8 @@ _ARCHIVE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
-    """The routes; cosignatures of `witnesses` are checked."""
+def router(reads: Datastore, record: Record, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
+    """The routes; who takes evidence goes to `record`, cosignatures of `witnesses` are checked."""
     routes = APIRouter(tags=["audit"])
 
     @routes.get(
@@ -141,6 +143,7 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
         responses=_ARCHIVE | documented(404, 422, 503),
     )
     def get_evidence(
+        request: Request,
         kind: Literal["customer", "complaint", "promise"],
         id: Annotated[str, Path(max_length=200)],  # noqa: A002 - the name in the path
     ) -> Response:
@@ -148,7 +151,8 @@ def router(reads: Datastore, witnesses: Sequence[PublicKey] = ()) -> APIRouter:
             raise bad_parameter("id", "an identifier has no NUL character")
         archive = io.BytesIO()
         with _told():
-            write_evidence(reads, About(kind, id), archive)
+            made = write_evidence(reads, About(kind, id), archive)
+        record(request, Access("evidence_taken", None, kind, [id], made.customer_id))
         headers = {"Content-Disposition": f'attachment; filename="{kind}.zip"'}
         return Response(archive.getvalue(), media_type=ZIP, headers=headers)
 

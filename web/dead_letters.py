@@ -44,6 +44,7 @@ from web.access import KEEPERS, caller_of, need, open_to
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
+from web.recording import whoever_calls
 from web.responses import in_either_form, response
 
 _LIST, _REDRIVE = "dead-letters", "dead-letters/redrive"
@@ -244,7 +245,11 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
         if asked.reveal:
             _check_may_reveal(request)
         with _told():
-            message = dead_letters.reveal(kept_id, who=_who(request)) if asked.reveal else None
+            message = (
+                dead_letters.reveal(kept_id, who=_who(request), actor=whoever_calls(request))
+                if asked.reveal
+                else None
+            )
             told = one(reads, dead_letters.keyring, kept_id)
         if message is not None:
             told.rows[0]["revealed"] = revealed(message)
@@ -263,11 +268,11 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
         responses=in_either_form(400, 404, 409, 410, 413, 422, 503),
     )
     def post_redrive(request: Request, media_type: MediaType, asked: RedriveRequest) -> Response:
-        who = asked.by or _who(request)
+        who, actor = asked.by or _who(request), whoever_calls(request)
         with _told():
             if asked.repair is not None and asked.ids is not None:
                 done = dead_letters.repair(
-                    asked.ids[0], asked.repair, who=who, dry_run=asked.dry_run
+                    asked.ids[0], asked.repair, who=who, dry_run=asked.dry_run, actor=actor
                 )
                 return response(media_type, answered(reads, [done._asdict()]), RedrivenRow)
             wanted = page(_REDRIVE, asked.limit, datetime.now(UTC), asked.cursor)
@@ -277,7 +282,9 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
                 asked.where(asked.state), after=after, limit=asked.limit + 1
             )
             kept_ids = next(found, [])
-            taken = dead_letters.redrive(kept_ids[: asked.limit], who=who, dry_run=asked.dry_run)
+            taken = dead_letters.redrive(
+                kept_ids[: asked.limit], who=who, dry_run=asked.dry_run, actor=actor
+            )
             ids = [{"kept_id": kept_id} for kept_id in kept_ids]
             _, next_ = cut(_REDRIVE, wanted, ids, ["kept_id"])
             told = answered(reads, [each._asdict() for each in taken], next_)
@@ -298,7 +305,12 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
         with _told():
             found = dead_letters.matching(asked.where(asked.state), among=OPEN, limit=LARGEST_PAGE)
             kept_ids = next(found, [])
-            dead_letters.discard(kept_ids, who=asked.by or _who(request), reason=asked.because)
+            dead_letters.discard(
+                kept_ids,
+                who=asked.by or _who(request),
+                reason=asked.because,
+                actor=whoever_calls(request),
+            )
             rows = [{"kept_id": kept_id, "state": "discarded"} for kept_id in kept_ids]
             return response(wanted, answered(reads, rows), DiscardedRow)
 
@@ -348,10 +360,7 @@ def _check_may_reveal(request: Request) -> None:
 
 
 def _who(request: Request) -> str:
-    caller = caller_of(request)
-    if caller is not None:
-        return caller.who
-    return f"http:{request.client.host}" if request.client else "http"
+    return whoever_calls(request).who
 
 
 def _text(text: str) -> str:

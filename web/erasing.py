@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from audit.certificate import Certificate, NotErased, certificate
+from ledger.access import Access
 from ledger.datastore import Datastore
 from ledger.erasing import Eraser, NotEverywhere, NotOnHold, OnHold
 from ledger.tokens import Role
 from questions.parameters import Identifier, Instant, Text
 from web.access import KEEPERS, open_to
 from web.problems import Problem, documented
+from web.recording import Record, whoever_calls
 
 Customer = Annotated[Identifier, Path()]
 Words = Annotated[Text, Field(min_length=1)]
@@ -48,8 +50,12 @@ class HoldDone(BaseModel):
     position: int = Field(description="Of the event that records it")
 
 
-def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> APIRouter:
-    """The routes by which stewards erase and hold; `sealing` says whether this program seals."""
+def router(
+    eraser: Eraser, record: Record, reads: Datastore, sealing: Callable[[], bool]
+) -> APIRouter:
+    """The routes by which stewards erase and hold; who takes a certificate goes to `record`,
+    `sealing` says whether this program seals.
+    """
     routes = APIRouter(tags=["erasing"])
 
     def certified(customer_id: str) -> Certificate:
@@ -65,9 +71,14 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
         "certificate; where its `proof` is null, GET gives it again once the event is sealed.",
         responses=documented(400, 409, 422, 503),
     )
-    def post_erasure(customer_id: Customer, asked: ErasureRequest) -> Certificate:
+    def post_erasure(request: Request, customer_id: Customer, asked: ErasureRequest) -> Certificate:
         try:
-            eraser.erase(customer_id, basis=asked.basis, requested_at=asked.requested_at)
+            eraser.erase(
+                customer_id,
+                basis=asked.basis,
+                requested_at=asked.requested_at,
+                actor=whoever_calls(request),
+            )
         except OnHold as error:
             raise Problem(409, "on-hold", "The customer is on hold", str(error)) from None
         except NotEverywhere as error:
@@ -88,11 +99,14 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
         "in evidence check it offline.",
         responses=documented(404, 422, 503),
     )
-    def get_erasure(customer_id: Customer) -> Certificate:
+    def get_erasure(request: Request, customer_id: Customer) -> Certificate:
         try:
-            return certified(customer_id)
+            made = certified(customer_id)
         except NotErased as error:
             raise Problem(404, "not-erased", "There is no such erasure", str(error)) from None
+        access = Access("evidence_taken", "certificate", "customer", [customer_id], customer_id)
+        record(request, access)
+        return made
 
     @routes.post(
         "/customers/{customer_id:id}/hold",
@@ -100,8 +114,10 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
         openapi_extra=open_to([Role.STEWARD]),
         responses=documented(400, 422, 503),
     )
-    def post_hold(customer_id: Customer, asked: HoldRequest) -> HoldDone:
-        position = eraser.hold(customer_id, reason=asked.reason, who=asked.by)
+    def post_hold(request: Request, customer_id: Customer, asked: HoldRequest) -> HoldDone:
+        position = eraser.hold(
+            customer_id, reason=asked.reason, who=asked.by, actor=whoever_calls(request)
+        )
         return HoldDone(customer_id=customer_id, position=position)
 
     @routes.post(
@@ -110,9 +126,11 @@ def router(eraser: Eraser, reads: Datastore, sealing: Callable[[], bool]) -> API
         openapi_extra=open_to([Role.STEWARD]),
         responses=documented(400, 409, 422, 503),
     )
-    def post_lift(customer_id: Customer, asked: HoldRequest) -> HoldDone:
+    def post_lift(request: Request, customer_id: Customer, asked: HoldRequest) -> HoldDone:
         try:
-            position = eraser.lift_hold(customer_id, reason=asked.reason, who=asked.by)
+            position = eraser.lift_hold(
+                customer_id, reason=asked.reason, who=asked.by, actor=whoever_calls(request)
+            )
         except NotOnHold as error:
             raise Problem(409, "not-on-hold", "The customer is not on hold", str(error)) from None
         return HoldDone(customer_id=customer_id, position=position)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from audit.exports.cases import CONVERSATION, NOTIONS
@@ -21,6 +21,7 @@ from questions.parameters import Identifier, Instant, Moment, now, one_of
 from schemas.codec import instant_text
 from web.access import PERSONS, open_to
 from web.problems import bad_parameter, documented
+from web.recording import Record
 
 _LISTED_TYPES: dict[str, Any] = {"items": {"type": "string", "enum": [*EVENT_TYPES]}}
 _FILES: dict[int | str, dict[str, Any]] = {
@@ -39,8 +40,10 @@ _FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(reads: Datastore, episode_gap: timedelta = EPISODE_GAP) -> APIRouter:
-    """The route. Touchpoints without a case belong together up to `episode_gap` apart."""
+def router(reads: Datastore, record: Record, episode_gap: timedelta = EPISODE_GAP) -> APIRouter:
+    """The route; who exports goes to `record`. Touchpoints without a case belong together up to
+    `episode_gap` apart.
+    """
     routes = APIRouter(tags=["audit"])
 
     @routes.get(
@@ -52,6 +55,7 @@ def router(reads: Datastore, episode_gap: timedelta = EPISODE_GAP) -> APIRouter:
         responses=_FILES | documented(422, 503),
     )
     def get_export(
+        request: Request,
         format_: Annotated[str, Query(alias="format", json_schema_extra=one_of((*FORMATS,)))],
         customer: Annotated[
             list[Identifier] | None, Query(description="Only of these customers")
@@ -104,8 +108,10 @@ def router(reads: Datastore, episode_gap: timedelta = EPISODE_GAP) -> APIRouter:
         )
         export = replace(export, case=case, episode_gap=episode_gap)
         format_of = FORMATS[format_]
+        chunks = _begun(export.chunks())
+        record(request, export.access())
         return StreamingResponse(
-            _begun(export.chunks()),
+            chunks,
             media_type=format_of.media_type,
             headers={
                 "Content-Disposition": f'attachment; filename="export.{format_of.suffix}"',

@@ -6,9 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
+from ledger.access import Access
 from ledger.datastore import Datastore
 from ledger.reading import consistent
 from projections.timeline.event import event_named, schema_text
@@ -18,11 +19,12 @@ from questions.question import ListAnswer
 from web.access import EVERY_ROLE, PERSONS, open_to
 from web.preferences import MediaType
 from web.problems import Problem, documented
+from web.recording import Record
 from web.responses import in_either_form, response
 
 
-def router(reads: Datastore) -> APIRouter:
-    """The routes about single events that are not found by their position."""
+def router(reads: Datastore, record: Record) -> APIRouter:
+    """The routes about single events not found by position; who looks goes to `record`."""
     routes = APIRouter(tags=["read models"])
 
     @routes.get(
@@ -37,6 +39,7 @@ def router(reads: Datastore) -> APIRouter:
         responses=in_either_form(404, 422, 503),
     )
     def get_event(
+        request: Request,
         wanted: MediaType,
         source: Annotated[Identifier, Path()],
         id: Annotated[Identifier, Path()],  # noqa: A002 - the attribute's name
@@ -52,6 +55,9 @@ def router(reads: Datastore) -> APIRouter:
                 "path, slashes as %2F",
                 position=told.position,
             )
+        customer_id = told.rows[0]["customer_id"]
+        access = Access("read", "event", "event", [f"{source} {id}"], customer_id)
+        record(request, access)
         return response(wanted, told, EventRow)
 
     @routes.get(

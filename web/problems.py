@@ -73,6 +73,17 @@ def database_away() -> Problem:
     )
 
 
+def provider_away() -> Problem:
+    """The identity provider does not answer now; the same request may be sent again."""
+    return Problem(
+        503,
+        "provider-away",
+        "The identity provider cannot be asked for its keys",
+        "without them no token of it can be checked; send the request again in a while",
+        headers={"Retry-After": "5"},
+    )
+
+
 def registry_away() -> Problem:
     """The schema registry does not answer now; the same request may be sent again."""
     return Problem(

@@ -17,22 +17,28 @@ from projections.answers import WrongParameter
 from projections.rebuilding import Models
 from questions.asking import reading
 from questions.explaining import linked
+from questions.looking import looked_at
 from questions.parameters import AsOf
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
 from schemas.codec import instant_text
-from web.access import FIGURES, PERSONS, open_to
+from web.access import FIGURES, KEEPERS, PERSONS, open_to
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
+from web.recording import Record
 from web.responses import in_either_form, response
 from web.sharing import Kept, Together, Written
 from web.validators import has_already, tag_of
 
+_ROLES = {"figures": FIGURES, "persons": PERSONS, "access": KEEPERS}
 
-def router(reads: Datastore, models: Models) -> APIRouter:
-    """The routes that answer from the read models in `reads`, which are built as `models` are."""
+
+def router(reads: Datastore, models: Models, record: Record) -> APIRouter:
+    """The routes that answer from the read models in `reads`, which are built as `models` are; who
+    looks at what of persons goes to `record`.
+    """
     routes = APIRouter(tags=["read models"])
-    answers = Reading(partial(reading, reads, models))
+    answers = Reading(partial(reading, reads, models), record)
     for question in QUESTIONS:
         _add(routes, answers, question)
     return routes
@@ -66,7 +72,7 @@ def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
         name=question.path,
         summary=question.summary,
         description=question.details,
-        openapi_extra=open_to(FIGURES if question.figures else PERSONS),
+        openapi_extra=open_to(_ROLES[question.about]),
         response_model=ListAnswer[question.row],  # type: ignore[name-defined]  # a class at run time
         responses={
             **in_either_form(422, 503, *([404] if question.thing else [])),
@@ -85,6 +91,8 @@ class Reading:
 
     read: Callable[..., AbstractContextManager[PgCursor]]
     """`questions.asking.reading` of these read models."""
+    record: Record
+    """Where it goes who looks at what of persons."""
     together: Together[Written] = field(default_factory=Together)
     kept: Kept = field(default_factory=Kept)
 
@@ -103,7 +111,9 @@ class Reading:
                 kept = self.kept.get(tag)
                 key = wanted, str(request.url)
                 make = partial(self._made, request, wanted, question, asked)
-                return (kept or self.together.made(key, make)).response()
+                written = kept or self.together.made(key, make)
+                self.record(request, looked_at(question, asked))
+                return written.response()
         except WrongParameter as error:
             raise bad_parameter(error.parameter, str(error)) from None
         if question.thing is not None and not told.rows:
@@ -115,6 +125,7 @@ class Reading:
                 f"as the events up to position {told.position} say",
                 position=told.position,
             )
+        self.record(request, looked_at(question, asked, *subject, rows=told.rows))
         return response(wanted, linked(question, asked, told), question.row, _headers(tag))
 
     def _made(self, request: Request, wanted: str, question: Question[Any], asked: AsOf) -> Written:

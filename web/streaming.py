@@ -15,15 +15,17 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from ledger.access import Access
 from ledger.datastore import Datastore
 from projections.answers import WrongParameter, answer, snapshot
 from projections.registry import read_models
 from questions.answers import plain
 from questions.explaining import linked
+from questions.looking import looked_at
 from questions.parameters import AsOf
 from questions.question import Question
 from questions.registry import QUESTIONS
-from web.access import FIGURES, PERSONS, Admission, NotAdmitted, need, open_to
+from web.access import FIGURES, PERSONS, Admission, NotAdmitted, ProviderAway, need, open_to
 from web.problems import (
     Problem,
     bad_parameter,
@@ -31,6 +33,7 @@ from web.problems import (
     parameters_at_fault,
     unknown_parameters,
 )
+from web.recording import Record
 
 _LOOK_SECONDS = 0.25
 _SILENCE_SECONDS = 15.0
@@ -108,7 +111,7 @@ class Live:
         return {"position": told["position"], "known_at": told["known_at"]}
 
 
-def router(live: Live, admission: Admission) -> APIRouter:
+def router(live: Live, admission: Admission, record: Record) -> APIRouter:
     """The route that streams."""
     routes = APIRouter(tags=["read models"])
 
@@ -141,8 +144,9 @@ def router(live: Live, admission: Admission) -> APIRouter:
         given = {name: request.query_params.getlist(name) for name in request.query_params}
         given.pop("question", None)
         followed = None if question is None else _Followed(live.reads, question, given)
-        if followed is not None and not followed.question.figures:
+        if followed is not None and followed.question.about != "figures":
             need(request, PERSONS)
+            await run_in_threadpool(record, request, followed.looked_at())
         if question is None and given:
             raise bad_parameter(next(iter(given)), "goes with a question")
         if live.clients >= live.most:
@@ -173,7 +177,7 @@ async def _ended(admission: Admission, request: Request) -> bool:
         await admission.caller(request.state.secret)
     except NotAdmitted:
         return True
-    except PersistenceError:
+    except (PersistenceError, ProviderAway):
         return False  # as long as nobody can be asked, nothing is told either
     return False
 
@@ -235,6 +239,10 @@ class _Followed:
             return None
         self._rows = told.rows
         return plain(linked(self.question, asked, told))
+
+    def looked_at(self) -> Access | None:
+        """What whoever follows it sees of persons."""
+        return looked_at(self.question, self._asked())
 
     def _asked(self) -> AsOf:
         fields = self.question.parameters.model_fields

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ledger.tokens import NoSuchToken, RevokedAlready, Role, Token, Tokens, TokenWrong
 from questions.parameters import Identifier, Instant
-from web.access import caller_of, open_to
+from web.access import open_to
 from web.problems import Problem, bad_parameter, documented
+from web.recording import whoever_calls
 
 _STEWARDS = open_to([Role.STEWARD])
 
@@ -77,7 +78,7 @@ def router(tokens: Tokens) -> APIRouter:
             secret, made = tokens.create(
                 asked.name,
                 asked.role,
-                by=_who(request),
+                actor=whoever_calls(request),
                 sources=asked.sources,
                 expires_at=asked.expires_at,
             )
@@ -96,7 +97,7 @@ def router(tokens: Tokens) -> APIRouter:
         request: Request, token_id: Annotated[str, Path(pattern="^[0-9a-f]{10}$")]
     ) -> TokenTold:
         try:
-            return told(tokens.revoke(token_id, by=_who(request)))
+            return told(tokens.revoke(token_id, actor=whoever_calls(request)))
         except NoSuchToken as error:
             raise Problem(404, "no-such-token", "There is no such token", str(error)) from None
         except RevokedAlready as error:
@@ -109,8 +110,3 @@ def told(token: Token) -> TokenTold:
     """A token as answers have it."""
     known: dict[str, Any] = token._asdict()
     return TokenTold(**known | {"sources": list(token.sources)})
-
-
-def _who(request: Request) -> str:
-    caller = caller_of(request)
-    return "http" if caller is None else caller.who

@@ -14,7 +14,8 @@ from audit.exports.ocel import ocel_json, ocel_sqlite, ocel_xml
 from audit.exports.selection import Selection, Told, told_customers, told_events
 from audit.exports.tables import csv_rows, jsonl, parquet, workbook
 from audit.exports.xes import xes
-from domain import EVENT_TYPES, is_policy
+from domain import EVENT_TYPES, is_of_nobody
+from ledger.access import Access
 from ledger.datastore import Datastore
 from ledger.reading import known_position, last_position, recorded_at
 from projections.conversations.fold import EPISODE_GAP
@@ -69,17 +70,17 @@ class Export:
 
     def customers(self) -> Iterator[list[Told]]:
         """All that is known of each customer: see `told_customers`. What is exported of it is for
-        the format to `take` or to `leave_out`; policies are left out.
+        the format to `take` or to `leave_out`; what belongs to no customer is left out.
         """
         yield from told_customers(self.datastore, self.selection)
         chosen = self.selection.types
-        policies = tuple(
+        of_nobody = tuple(
             type_
             for type_ in EVENT_TYPES
-            if is_policy(type_) and (chosen is None or type_ in chosen)
+            if is_of_nobody(type_) and (chosen is None or type_ in chosen)
         )
-        if policies:
-            self.leave_out(told_events(self.datastore, replace(self.selection, types=policies)))
+        if of_nobody:
+            self.leave_out(told_events(self.datastore, replace(self.selection, types=of_nobody)))
 
     def take(self, told: Iterable[Told]) -> None:
         """Count events that are exported."""
@@ -112,6 +113,17 @@ class Export:
             },
             **of_cases,
         }
+
+    def access(self) -> Access:
+        """The export as it goes on record."""
+        customers = self.selection.customers or ()
+        return Access(
+            "exported",
+            kind="customer",
+            ids=customers,
+            customer_id=customers[0] if len(customers) == 1 else None,
+            details=self.about_text(),
+        )
 
     def about_text(self) -> str:
         """The same as JSON text."""

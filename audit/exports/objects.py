@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from audit.exports.cases import conversation_of, conversations_of
 from audit.exports.selection import Selection, Told
-from domain import EVENT_TYPES, is_policy
+from domain import EVENT_TYPES, is_of_nobody
 from projections.complaints import fold as complaints
 from projections.complaints.model import step_of
 from projections.conversations.fold import Version, conversation_id
@@ -106,7 +106,7 @@ def event_types() -> dict[str, dict[str, str]]:
     return {
         name_of(type_): _OF_ALL | dict(fields_of(type_))
         for type_ in EVENT_TYPES
-        if not is_policy(type_)
+        if not is_of_nobody(type_)
     }
 
 

@@ -7,12 +7,12 @@ from projections.complaints.fold import Complaint, Step, fold
 from projections.complaints.others import further_complaints
 from projections.events import RecordedEvent
 from projections.facts import FactsOfThings
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 from schemas.codec import to_json
 
 HANDLES = types_of("complaint")
 IGNORES = types_of(
-    "touchpoint", "statement", "feedback", "promise", "customer", "support", *POLICY_KINDS
+    "touchpoint", "statement", "feedback", "promise", "customer", "support", *KINDS_OF_NOBODY
 )
 
 _COLUMNS = frozenset(Step._fields) - {"severity", "outcome"}

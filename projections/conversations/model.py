@@ -20,11 +20,11 @@ from projections.conversations.fold import (
 from projections.conversations.versions import CORRECTED, RECORDED, related, version_of
 from projections.copying import copy_rows, instant_text
 from projections.events import RecordedEvent
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 
 HANDLES = frozenset({RECORDED, CORRECTED})
 IGNORES = types_of(
-    "statement", "feedback", "promise", "complaint", "customer", "support", *POLICY_KINDS
+    "statement", "feedback", "promise", "complaint", "customer", "support", *KINDS_OF_NOBODY
 )
 
 _SQL = {

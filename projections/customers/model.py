@@ -9,7 +9,7 @@ from projections.changes import Table, changes
 from projections.copying import copy_new_rows, copy_rows
 from projections.customers.fold import Tier, in_turn
 from projections.events import END, RecordedEvent
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 
 TIERED = "customer.tiered.v1"
 MERGED = "customer.merged.v1"
@@ -35,7 +35,7 @@ _MERGES = (
 )
 HANDLES = frozenset({TIERED, MERGED, UNMERGED, *_FIELDS})
 IGNORES = types_of(
-    "touchpoint", "statement", "feedback", "promise", "complaint", "support", *POLICY_KINDS
+    "touchpoint", "statement", "feedback", "promise", "complaint", "support", *KINDS_OF_NOBODY
 ) | {"customer.erased.v1", "customer.hold_placed.v1", "customer.hold_lifted.v1"}
 
 _TIERS = Table("customer_tiers", Tier._fields, {"customer_id": "text", "event_id": "uuid"})

@@ -6,11 +6,11 @@ from typing import Any
 from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows, copy_rows
 from projections.events import RecordedEvent
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 
 HANDLES = frozenset({"feedback.given.v1"})
 IGNORES = types_of(
-    "touchpoint", "statement", "promise", "complaint", "customer", "support", *POLICY_KINDS
+    "touchpoint", "statement", "promise", "complaint", "customer", "support", *KINDS_OF_NOBODY
 )
 
 _FIELDS = (

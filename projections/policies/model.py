@@ -35,7 +35,7 @@ _FIELDS = {  # event type: table, and the event's fields that are its columns
 
 HANDLES = frozenset(_FIELDS)
 IGNORES = types_of(
-    "touchpoint", "statement", "feedback", "promise", "complaint", "customer", "support"
+    "touchpoint", "statement", "feedback", "promise", "complaint", "customer", "support", "access"
 )
 
 

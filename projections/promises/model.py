@@ -3,7 +3,7 @@
 from projections.changes import Table
 from projections.events import RecordedEvent
 from projections.facts import FactsOfThings
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 from projections.promises.fold import (
     BROKEN,
     KEPT,
@@ -18,7 +18,7 @@ from projections.promises.fold import (
 
 HANDLES = frozenset({MADE, REVISED, KEPT, BROKEN, WITHDRAWN})
 IGNORES = types_of(
-    "touchpoint", "statement", "feedback", "complaint", "customer", "support", *POLICY_KINDS
+    "touchpoint", "statement", "feedback", "complaint", "customer", "support", *KINDS_OF_NOBODY
 )
 
 

@@ -6,11 +6,11 @@ from typing import Any
 from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows, copy_rows
 from projections.events import RecordedEvent
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 
 HANDLES = frozenset({"statement.made.v1"})
 IGNORES = types_of(
-    "touchpoint", "feedback", "promise", "complaint", "customer", "support", *POLICY_KINDS
+    "touchpoint", "feedback", "promise", "complaint", "customer", "support", *KINDS_OF_NOBODY
 )
 
 _FIELDS = (

@@ -3,12 +3,12 @@
 from projections.changes import Table
 from projections.events import RecordedEvent
 from projections.facts import FactsOfThings
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 from projections.support.fold import ANSWERED, REQUESTED, Request, SupportFact, fold
 
 HANDLES = frozenset({REQUESTED, ANSWERED})
 IGNORES = types_of(
-    "touchpoint", "statement", "feedback", "promise", "complaint", "customer", *POLICY_KINDS
+    "touchpoint", "statement", "feedback", "promise", "complaint", "customer", *KINDS_OF_NOBODY
 )
 
 

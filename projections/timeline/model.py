@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from ledger.datastore import PgCursor
 from projections.copying import copy_new_rows, copy_rows
 from projections.events import RecordedEvent
-from projections.model import POLICY_KINDS, ReadModel, sql_beside, types_of
+from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
 
 HANDLES = types_of(
     "touchpoint", "statement", "feedback", "promise", "complaint", "customer", "support"
 )
-IGNORES = types_of(*POLICY_KINDS)
+IGNORES = types_of(*KINDS_OF_NOBODY)
 
 _COLUMNS = (
     "customer_id",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +31,7 @@ from servicetrail.cli import options
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.one_input import print_body, print_input, write_body
 from servicetrail.cli.output import Form, err, out, show
+from servicetrail.cli.recording import login, reader, whoever_types
 from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow
@@ -164,7 +163,11 @@ def show_command(
         raise Fail("--out writes what the input says: give --reveal as well")
     with told(), open_system(read_settings()) as system:
         dead_letters = system.dead_letters()
-        message = dead_letters.reveal(kept_id, who=by or login()) if reveal else None
+        message = (
+            dead_letters.reveal(kept_id, who=by or login(), actor=reader(system))
+            if reveal
+            else None
+        )
         answer = one(system.reads, system.keyring, kept_id)
     if message is not None and file is not None:
         write_body(message, file)
@@ -230,14 +233,14 @@ def redrive_command(
     )  # fmt: skip
     repaired = repair_of(edit, attributes or (), ids or ())
     with told(), open_system(read_settings()) as system:
-        dead_letters, who = system.dead_letters(), by or login()
+        dead_letters, who, actor = system.dead_letters(), by or login(), whoever_types()
         if repaired is not None and ids:
-            done = [dead_letters.repair(ids[0], repaired, who=who, dry_run=dry_run)]
+            done = [dead_letters.repair(ids[0], repaired, who=who, dry_run=dry_run, actor=actor)]
         else:
             done = [
                 each
                 for kept_ids in batches(system, dead_letters, where, REDRIVABLE)
-                for each in dead_letters.redrive(kept_ids, who=who, dry_run=dry_run)
+                for each in dead_letters.redrive(kept_ids, who=who, dry_run=dry_run, actor=actor)
             ]
         answer = plain(answered(system.reads, [each._asdict() for each in done]))
     show(answer, form, DONE, RedrivenRow.model_fields)
@@ -278,7 +281,7 @@ def discard_command(
     with told(), open_system(read_settings()) as system:
         dead_letters = system.dead_letters()
         for kept_ids in batches(system, dead_letters, where, OPEN):
-            dead_letters.discard(kept_ids, who=by or login(), reason=because)
+            dead_letters.discard(kept_ids, who=by or login(), reason=because, actor=whoever_types())
             rows += [{"kept_id": kept_id, "state": "discarded"} for kept_id in kept_ids]
         answer = plain(answered(system.reads, rows))
     columns = in_columns(number("Input", "kept_id"), column("State", "state"))
@@ -354,11 +357,3 @@ def told() -> Iterator[None]:
         yield
     except (NoSuchInput, NotOpen, InputErased, BadToken) as error:
         raise Fail(str(error)) from None
-
-
-def login() -> str:
-    """The name of whoever is logged in, as far as the system knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"user {os.getuid()}"

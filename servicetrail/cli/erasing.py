@@ -14,12 +14,13 @@ from audit.certificate import NotErased, certificate
 from audit.outside import OutsideWrong
 from audit.sealer import SealRefused
 from audit.signing import SigningKeyError
+from ledger.access import Access
 from ledger.erasing import NotEverywhere, NotOnHold, OnHold
 from ledger.keys import MasterKey
 from servicetrail.cli import options
-from servicetrail.cli.dead_letters import login
 from servicetrail.cli.errors import NOT_ALL_TAKEN, Fail
 from servicetrail.cli.output import err, out
+from servicetrail.cli.recording import login, record, whoever_types
 from servicetrail.sealing import sealer_of
 from servicetrail.settings import PREFIX, read_settings
 from servicetrail.system import MASTER_KEY_FILE, System, open_system
@@ -60,7 +61,7 @@ def erase_command(
     with open_system(read_settings()) as system:
         eraser = system.eraser()
         try:
-            eraser.erase(customer, basis=basis, requested_at=requested_at)
+            eraser.erase(customer, basis=basis, requested_at=requested_at, actor=whoever_types())
         except OnHold as error:
             raise Fail(str(error)) from None
         except NotEverywhere as error:
@@ -83,9 +84,11 @@ def certificate_command(customer: Customer) -> None:
     """
     with open_system(read_settings()) as system:
         try:
-            sys.stdout.write(certified(system, customer))
+            text = certified(system, customer)
         except NotErased as error:
             raise Fail(str(error)) from None
+        record(system, Access("evidence_taken", "certificate", "customer", [customer], customer))
+    sys.stdout.write(text)
 
 
 def hold_command(
@@ -101,7 +104,7 @@ def hold_command(
         eraser = system.eraser()
         change = eraser.lift_hold if lift else eraser.hold
         try:
-            position = change(customer, reason=reason, who=by or login())
+            position = change(customer, reason=reason, who=by or login(), actor=whoever_types())
         except NotOnHold as error:
             raise Fail(str(error)) from None
     done = "may be erased again" if lift else "must not be erased"

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from audit.evidence import About, write_evidence
+from ledger.access import Access
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import out
+from servicetrail.cli.recording import record
 from servicetrail.sealing import sealer_of
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
@@ -48,6 +50,8 @@ def evidence_command(
         with out_file.open("xb") as stream, open_system(read_settings()) as system:
             sealer_of(system).seal()
             made = write_evidence(system.datastore, asked[0], stream)
+            kind, name = asked[0]
+            record(system, Access("evidence_taken", None, kind, [name], made.customer_id))
     except FileExistsError:
         raise Fail(f"{out_file} is there already; name a new file") from None
     except BaseException:

@@ -21,6 +21,7 @@ from servicetrail.cli.catching_up import bars
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.importing import read_mapping
 from servicetrail.cli.output import out
+from servicetrail.cli.recording import record
 from servicetrail.settings import read_settings
 from servicetrail.signals import signals_unwind
 from servicetrail.system import open_system
@@ -136,6 +137,7 @@ def exported(
             on_progress=lambda events: show(Done("Exporting", events, 0)),
             **logs,
         )
+        record(system, export.access())
         try:
             made = write_export(export, out_file, made_at=datetime.now(UTC), version=VERSION)
         except (TooLarge, NotInstalled) as error:

@@ -19,13 +19,16 @@ from projections.answers import Answer, WrongParameter, snapshot
 from questions.answers import plain
 from questions.asking import reading
 from questions.explaining import linked
+from questions.looking import looked_at
 from questions.parameters import Opposite, Paging, Window, identifier
 from questions.question import Question, columns
 from questions.registry import QUESTIONS
+from schemas.codec import instant_text
 from servicetrail.cli import options
 from servicetrail.cli.catching_up import caught_up
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import show
+from servicetrail.cli.recording import record
 from servicetrail.settings import read_settings
 from servicetrail.system import System, open_system
 
@@ -89,13 +92,14 @@ def answered(
             told_as_option(),
             reading(system.reads, system.models, question, asked, *about) as cursor,
         ):
-            told = plain(linked(question, asked, question.ask(cursor, *about, asked)))
-    if question.thing is not None and not told["rows"]:
-        raise Fail(
-            f"there is no {question.thing} {subject} as of {told['as_of']}; "
-            f"see: servicetrail {question.command} --help"
-        )
-    return told
+            told = question.ask(cursor, *about, asked)
+        if question.thing is not None and not told.rows:
+            raise Fail(
+                f"there is no {question.thing} {subject} as of {instant_text(told.as_of)}; "
+                f"see: servicetrail {question.command} --help"
+            )
+        record(system, looked_at(question, asked, *about, rows=told.rows))
+    return plain(linked(question, asked, told))
 
 
 def ask(system: System, question: Callable[[PgCursor], Answer]) -> Answer:

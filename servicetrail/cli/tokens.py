@@ -11,9 +11,9 @@ from ledger.tokens import NoSuchToken, RevokedAlready, Role
 from questions.parameters import identifier
 from questions.tables import column, instant, words
 from servicetrail.cli import options
-from servicetrail.cli.dead_letters import login
 from servicetrail.cli.errors import Fail
 from servicetrail.cli.output import err, out, print_table, write_json
+from servicetrail.cli.recording import whoever_types
 from servicetrail.settings import read_settings
 from servicetrail.system import open_system
 from web.tokens import told
@@ -72,7 +72,7 @@ def create_command(
         names = [identifier(each) for each in (name, *(source or ()))]
         with open_system(read_settings()) as system:
             secret, token = system.tokens().create(
-                names[0], role, by=login(), sources=names[1:], expires_at=expires
+                names[0], role, actor=whoever_types(), sources=names[1:], expires_at=expires
             )
     except ValueError as error:
         raise Fail(str(error)) from None
@@ -98,7 +98,7 @@ def revoke_command(
     """Let an access token count no more, from a second later on at the latest."""
     with open_system(read_settings()) as system:
         try:
-            token = system.tokens().revoke(token_id, by=login())
+            token = system.tokens().revoke(token_id, actor=whoever_types())
         except (NoSuchToken, RevokedAlready) as error:
             raise Fail(f"{error}; see: servicetrail token list") from None
     out.print(f"Token {token_id} of {token.name} is revoked")

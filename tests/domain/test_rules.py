@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import EVENT_TYPES, WRITTEN_BY_US, is_policy, rank, stream_id
+from domain import EVENT_TYPES, WRITTEN_BY_US, is_of_nobody, rank, stream_id
 from domain.facts import Follows, Opens
 from tests.domain.stories import Arrival, complaint, given, promise, when
 
@@ -133,6 +133,7 @@ def test_every_type_is_registered_under_its_own_topic() -> None:
         "customer.erased.v1",
         "customer.hold_placed.v1",
         "customer.hold_lifted.v1",
+        "access.recorded.v1",
     } == WRITTEN_BY_US
 
 
@@ -142,13 +143,14 @@ def test_streams_are_named_by_kind_and_id() -> None:
     assert stream_id("channel.costed.v1", {"channel": "mail"}) == "channel:mail"
 
 
-def test_policies_are_the_types_without_a_customer() -> None:
-    assert [name for name in EVENT_TYPES if is_policy(name)] == [
+def test_policies_and_the_log_of_access_are_the_types_without_a_customer() -> None:
+    assert [name for name in EVENT_TYPES if is_of_nobody(name)] == [
         "calendar.published.v1",
         "service_level.published.v1",
         "channel.costed.v1",
         "authority_limit.set.v1",
         "moment.classified.v1",
+        "access.recorded.v1",
     ]
 
 

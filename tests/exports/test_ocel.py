@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import r4pm
 
-from domain import EVENT_TYPES, is_policy
+from domain import EVENT_TYPES, is_of_nobody
 from ledger.datastore import Datastore
 from tests.exports.ocel_rules import (
     Log,
@@ -102,7 +102,7 @@ def test_every_type_of_event_follows_the_rules(datastore: Datastore, tmp_path: P
     log = exported_log(datastore, tmp_path)
 
     assert {event[0] for event in log.events.values()} == set(log.event_types)
-    assert len(log.event_types) == sum(not is_policy(type_) for type_ in EVENT_TYPES)
+    assert len(log.event_types) == sum(not is_of_nobody(type_) for type_ in EVENT_TYPES)
 
 
 @pytest.mark.parametrize("form", ["json", "xml", "sqlite"])

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg2 import sql
 
-from domain import is_policy, stream_id
+from domain import is_of_nobody, stream_id
 from ledger.datastore import Datastore, PgCursor
 from ledger.reading import LedgerEvent, events_after
 from ledger.rows import NewEvent, append, shard_of
@@ -44,7 +44,7 @@ def at(text: str) -> datetime:
 def happened(type_: str, when: str, /, **data: Any) -> Happened:
     """One event; its id derives from what it says, so that the same words are the same event."""
     instants = {name: at(value) for name, value in data.items() if name.endswith(_INSTANTS)}
-    whose = {} if is_policy(type_) else {"customer_id": "Ada"}
+    whose = {} if is_of_nobody(type_) else {"customer_id": "Ada"}
     told = whose | data | instants
     if type_ == "touchpoint.corrected.v1":
         told["corrected"] = {

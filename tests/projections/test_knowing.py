@@ -130,7 +130,9 @@ def of_one_customer(history: Sequence[Happened]) -> Iterator[tuple[Question[Any]
             thing = f"{question.thing}_id"
             for each in {event.data[thing] for event in history if thing in event.data}:
                 yield question, {"subject": each}
-        elif "customer_id" in question.parameters.model_fields and question.command != "explain":
+        elif "customer_id" in question.parameters.model_fields and (
+            question.about == "persons" and question.command != "explain"
+        ):
             yield from ((question, {"customer_id": each}) for each in customers)
 
 

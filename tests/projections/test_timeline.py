@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain import EVENT_TYPES, is_policy
+from domain import EVENT_TYPES, is_of_nobody
 from ledger.datastore import Datastore
 from projections.answers import Answer
 from projections.knowing import knowing
@@ -217,7 +217,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def test_every_event_of_a_customer_has_a_sentence(datastore: Datastore) -> None:
-    assert EXAMPLES.keys() == {type_ for type_ in EVENT_TYPES if not is_policy(type_)}
+    assert EXAMPLES.keys() == {type_ for type_ in EVENT_TYPES if not is_of_nobody(type_)}
     history = [example(type_, data) for type_, data in EXAMPLES.items()]
     project(datastore, history)
     with snapshot(datastore) as cursor:

@@ -116,7 +116,8 @@ def test_personal_fields_travel_where_they_belong() -> None:
 def test_every_family_has_a_topic_and_every_type_a_family() -> None:
     published = [each for topic in set(TOPICS.values()) for each in types_of(topic)]
     assert sorted(published) == RECEIVED
-    assert {schema.event.partition(".")[0] for schema in SHIPPED.by_type.values()} == set(TOPICS)
+    families = {schema.event.partition(".")[0] for schema in SHIPPED.by_type.values()}
+    assert families - {"access"} == set(TOPICS)  # nobody publishes what we write alone
 
 
 def test_other_topics_can_be_chosen_for_families_there_are() -> None:

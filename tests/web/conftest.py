@@ -17,10 +17,11 @@ from projections.runner import Runner
 from servicetrail.serving import address_of, listening
 from servicetrail.settings import Settings
 from tests.conftest import Cluster
-from web.access import Admission
+from web.access import Admission, Vouches
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
+from web.recording import recorder
 from web.streaming import Live
 
 PATIENCE_SECONDS = 30
@@ -29,9 +30,10 @@ PATIENCE_SECONDS = 30
 class Api:
     """The API on a real socket, over a database of the test's own."""
 
-    def __init__(self, client: httpx.Client, datastore: Datastore) -> None:
+    def __init__(self, client: httpx.Client, datastore: Datastore, tokens: Tokens) -> None:
         self.client = client
         self.datastore = datastore
+        self.tokens = tokens
         self.runner = Runner(datastore, read_models())
 
     def post(self, events: object, content_type: str = "cloudevents-batch+json") -> httpx.Response:
@@ -47,25 +49,30 @@ class Api:
 
 
 @contextmanager
-def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterator[Api]:
+def serving(
+    datastore: Datastore, *, access_token: str | None = None, provider: Vouches | None = None
+) -> Iterator[Api]:
     """Serve the API in a thread until the end of the block."""
     keyring = Keyring(datastore, MasterKey(bytes(range(32))))
     intake = Intake(datastore, keyring)
+    tokens = Tokens(datastore, intake)
     with (
         closing(GroupCommitter(intake.take, most=1_000, queue=20_000)) as committer,
+        closing(GroupCommitter(intake.record, most=1_000, queue=20_000)) as who_looked,
         listening(Settings(http_port=0)) as listener,
     ):
         live = Live(datastore, most=3)
         app = create_app(
             committer=committer,
+            record=recorder(who_looked),
             reads=datastore,
             models=read_models,
             dead_letters=DeadLetters(datastore, keyring, intake),
             eraser=Eraser(datastore, keyring, intake),
             live=live,
             working=Working,
-            admission=Admission(Tokens(datastore), access_token),
-            tokens=Tokens(datastore),
+            admission=Admission(tokens, access_token, provider),
+            tokens=tokens,
             max_request_bytes=3_000_000,
             max_request_events=1_000,
         )
@@ -74,7 +81,7 @@ def serving(datastore: Datastore, *, access_token: str | None = None) -> Iterato
         thread.start()
         try:
             with httpx.Client(base_url=address_of(listener), timeout=PATIENCE_SECONDS) as client:
-                yield Api(client, datastore)
+                yield Api(client, datastore, tokens)
         finally:
             live.close()
             server.should_exit = True
