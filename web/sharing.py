@@ -15,6 +15,8 @@ from fastapi.responses import Response
 Made = TypeVar("Made")
 
 MOST_BYTES = 32 * 1024 * 1024
+BYTES_BESIDE_BODY = 1_000
+"""What an answer takes beside its body: headers, tag, and its place among the others."""
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Together(Generic[Made]):
         except BaseException as error:  # whatever it is, nobody waits for ever
             work.made.set_exception(error)
         with self._lock:
-            if self._last[key] is work:
+            if self._last.get(key) is work:  # whoever waited may have ended already
                 del self._last[key]
 
 
@@ -82,7 +84,7 @@ class Kept:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._lock = Lock()
         self._answers: LRUCache[str, Written] = LRUCache(
-            most_bytes, getsizeof=lambda answer: len(answer.body)
+            most_bytes, getsizeof=lambda answer: len(answer.body) + BYTES_BESIDE_BODY
         )
 
     def get(self, tag: str) -> Written | None:

@@ -9,7 +9,7 @@ import pytest
 from tests.consumers.waiting import eventually
 from tests.web.conftest import Api
 from tests.web.test_posting import touchpoint
-from web.sharing import Kept, Together, Written
+from web.sharing import BYTES_BESIDE_BODY, Kept, Together, Written
 
 OTHERS = 8
 
@@ -83,13 +83,31 @@ def test_one_after_the_other_each_gets_their_own() -> None:
     assert [together.made("the same", making) for _ in range(3)] == [1, 2, 3]
 
 
+def test_the_next_one_may_be_there_before_the_first_thread_goes_on() -> None:
+    together: Together[int] = Together()
+    key = Key()
+    others: list[Future[int]] = []
+
+    def first() -> int:
+        # This thread is held right behind what it made until the other is done with its own.
+        together._last[key].made.add_done_callback(lambda _: others[0].result(30))
+        others.append(threads.submit(together.made, key, lambda: 2))
+        eventually(lambda: key.asked() == 2)
+        return 1
+
+    with ThreadPoolExecutor(1) as threads:
+        assert together.made(key, first) == 1
+    assert [each.result() for each in others] == [2]
+    assert together.made(key, lambda: 3) == 3
+
+
 def test_no_more_is_kept_than_there_is_room_for() -> None:
-    kept = Kept(most_bytes=10)
+    kept = Kept(most_bytes=2 * (5 + BYTES_BESIDE_BODY))
     for tag in ("a", "b"):
         kept.keep(tag, Written(b"12345", {}))
     assert kept.get("a") is not None
     kept.keep("c", Written(b"12345", {}))  # in the place of b, which nobody asked for
-    kept.keep("d", Written(b"123456789ab", {}))
+    kept.keep("d", Written(bytes(2 * (5 + BYTES_BESIDE_BODY)), {}))
     assert [tag for tag in "abcd" if kept.get(tag)] == ["a", "c"]
 
 
