@@ -91,9 +91,11 @@ class Compression(GZipMiddleware):
 
         if scope["type"] == "http":
             asked = MutableHeaders(scope=scope)
-            # Starlette looks for the word alone, which stands in "gzip;q=0" as well.
-            if not weights(", ".join(asked.getlist("accept-encoding"))).get("gzip"):
-                del asked["accept-encoding"]
+            wanted = weights(", ".join(asked.getlist("accept-encoding")))
+            # Starlette looks for the word alone, which stands in "gzip;q=0" as well, not in "*".
+            del asked["accept-encoding"]
+            if wanted.get("gzip", wanted.get("*")):
+                asked["accept-encoding"] = "gzip"
         await super().__call__(scope, receive, varied)
 
 

@@ -155,6 +155,11 @@ def unknown_parameters(names: Iterable[str], known: Collection[str]) -> Problem:
     return _bad_parameters([{"name": name, "expected": _not_known(name, known)} for name in names])
 
 
+def repeated_parameters(names: Iterable[str]) -> Problem:
+    """Parameters that were given several times, where only one value counts: which ones."""
+    return _bad_parameters([{"name": name, "expected": "give it once"} for name in names])
+
+
 def _not_known(name: str, known: Collection[str]) -> str:
     meant = get_close_matches(name, known, n=1)
     if meant:

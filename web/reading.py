@@ -28,7 +28,7 @@ from web.problems import Problem, bad_parameter
 from web.recording import Record
 from web.responses import in_either_form, response
 from web.sharing import Kept, Together, Written
-from web.validators import has_already, tag_of
+from web.validators import has_already, has_any, tag_of
 
 _ROLES = {"figures": FIGURES, "persons": PERSONS, "access": KEEPERS}
 
@@ -48,7 +48,9 @@ def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
     """A route with its answer documented; what it returns is a response already."""
 
     def get(request: Request, wanted: str, asked: AsOf, **subject: str) -> Response:
-        return answers.answered(request, wanted, question, asked, *subject.values())
+        told = answers.answered(request, wanted, question, asked, *subject.values())
+        # Only now is it known that there is one: what is wrong or not there is told as ever.
+        return _unchanged(told.headers["etag"]) if has_any(request) else told
 
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),
@@ -105,7 +107,7 @@ class Reading:
             with self.read(question, asked, *subject) as cursor:
                 tag = tag_of(cursor, request, asked, wanted)
                 if has_already(request, tag):
-                    return Response(status_code=304, headers=_headers(tag))
+                    return _unchanged(tag)
                 told = None if alike else question.ask(cursor, *subject, asked)
             if told is None:
                 kept = self.kept.get(tag)
@@ -141,6 +143,10 @@ class Reading:
         written = Written(bytes(answer.body), dict(answer.headers))
         self.kept.keep(tag, written)
         return written
+
+
+def _unchanged(tag: str) -> Response:
+    return Response(status_code=304, headers=_headers(tag))
 
 
 def _headers(tag: str) -> dict[str, str]:

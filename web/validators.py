@@ -25,6 +25,19 @@ def tag_of(cursor: PgCursor, request: Request, asked: AsOf, media_type: str) -> 
 
 
 def has_already(request: Request, tag: str) -> bool:
-    """Whether the client says that it has the answer with this tag."""
-    told = request.headers.get("if-none-match", "")
-    return tag in (each.strip() for each in told.split(","))
+    """Whether the client says that it has the answer with this tag, by weak comparison."""
+    return _opaque(tag) in map(_opaque, _told(request))
+
+
+def has_any(request: Request) -> bool:
+    """Whether the client wants no answer if there is any, whatever its tag."""
+    return "*" in _told(request)
+
+
+def _told(request: Request) -> list[str]:
+    lines = request.headers.getlist("if-none-match")
+    return [each.strip() for each in ",".join(lines).split(",")]
+
+
+def _opaque(tag: str) -> str:
+    return tag.removeprefix("W/")

@@ -154,8 +154,10 @@ def test_answers_are_compressed_for_those_who_accept_it(server: Api) -> None:
     assert len(packed) < len(body) / 3
     assert "content-encoding" not in plain.headers
     assert small.headers["content-encoding"] == "gzip"
-    for refusing in ("gzip;q=0", "", "br"):
+    for refusing in ("gzip;q=0", "", "br", "*;q=0", "gzip;q=0, *"):
         assert "content-encoding" not in got(refusing)[0].headers
+    for taking in ("*", "identity;q=0, *;q=1", "br, gzip;q=0.1, *;q=0"):
+        assert got(taking)[0].headers["content-encoding"] == "gzip"
     # Both forms share one weak tag, and who has either is told that nothing has changed.
     assert plain.headers["etag"] == small.headers["etag"] != got("gzip", CSV)[0].headers["etag"]
     assert small.headers["etag"].startswith('W/"')
@@ -203,6 +205,32 @@ def test_a_parameter_that_a_route_does_not_know_is_refused(
     assert wrong["name"] == name
     expected = "there is none" if meant is None else f"did you mean {meant}?"
     assert wrong["expected"] == f"there is no such parameter; {expected}"
+
+
+def test_a_parameter_that_is_no_list_is_taken_once(server: Api) -> None:
+    path = "/channels?as_of=2026-03-01&as_of=2026-04-01"
+    told = problem(server.client.get(path), 422, "bad-parameter")
+    assert told["parameters"] == [{"name": "as_of", "expected": "give it once"}]
+    for lists in ("state=parked&state=conflict", "ids=1&ids=2"):
+        assert server.client.get(f"/dead-letters?{lists}").status_code == 200
+
+
+def test_an_answer_that_the_client_has_is_not_sent_again(server: Api) -> None:
+    def status(path: str, *told: str) -> int:
+        headers = [("If-None-Match", each) for each in told]
+        return server.client.get(path, headers=headers).status_code
+
+    path = "/channels?as_of=2026-04-01"
+    tag = server.client.get(path).headers["etag"]
+    strong = tag.removeprefix("W/")
+    for known in ((tag,), (strong,), (f'"other", {strong}',), ('"other"', tag), ("*",)):
+        assert status(path, *known) == 304, known
+    for unknown in (('"other"',), (f"w/{strong}",), ("",), (strong.strip('"'),)):
+        assert status(path, *unknown) == 200, unknown
+    # What is not there, or wrong, is told whatever the client has.
+    assert status("/customers/C-1", "*") == 304
+    assert status("/customers/nobody", "*") == 404
+    assert status("/promises?cursor=none", "*") == 422
 
 
 def test_what_the_database_refuses_is_told_by_whose_fault_it_is(datastore: Datastore) -> None:
