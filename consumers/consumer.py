@@ -6,8 +6,8 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
-from threading import Event, Thread
-from typing import Any, TypeVar
+from threading import Event
+from typing import Any
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -20,21 +20,21 @@ from consumers.connecting import HOPELESS, refusal
 from consumers.consuming import Consuming
 from consumers.partitions import Partitions
 from consumers.records import Record
-from consumers.taking import Abandoned, Claims, Reached, Taken, Taker, delays
+from consumers.taking import Claims, Reached, Taken, Taker, delays
+from consumers.threads import Abandoned, in_thread, unless
 from ledger.datastore import Datastore
 from ledger.intake import Intake
 from ledger.keys import Keyring
 from ledger.positions import PositionTaken
 
 _log = structlog.get_logger(__name__)
-Result = TypeVar("Result")
 
 _POLL_MS = 250
 _SLOW_SECONDS = 1.0
 _REPORT_SECONDS = 1.0
 _SETTLE_AGAIN_SECONDS = 1.0
 _STOP_SECONDS = 4.0
-_CLOSE_MS = 2_000
+_CLOSE_MS = 1_500
 
 
 class State(StrEnum):
@@ -110,6 +110,8 @@ class Consumer:
                 self._state = State.JOINING
                 try:
                     self._in_group()
+                except Abandoned:
+                    return
                 except HOPELESS as error:
                     raise ConsumerFailed(refusal(error, self._consuming.group)) from error
                 except (KafkaError, PositionTaken) as error:
@@ -122,10 +124,10 @@ class Consumer:
 
     def _in_group(self) -> None:
         """Be a member of the group until it has to be joined anew, which is what errors say."""
-        kafka = self._consuming.client()
+        kafka = unless(self._stopping, self._consuming.client)
         try:
             partitions = Partitions(
-                kafka, self._consuming.cluster, self._datastore, self._on_claimed
+                kafka, self._consuming.cluster, self._datastore, self._stopping, self._on_claimed
             )
             pattern = self._consuming.pattern()
             if pattern is None:
@@ -133,11 +135,12 @@ class Consumer:
             else:
                 kafka.subscribe(pattern=pattern, listener=partitions)
             # Whoever joins before it has heard of the topics shares out none of their partitions.
-            kafka.topics()
+            unless(self._stopping, kafka.topics)
             self._reported.clear()
             self._ahead, self._failure = (), None
-            while not self._stopping.is_set():
-                self._step(kafka, partitions)
+            with suppress(Abandoned):
+                while not self._stopping.is_set():
+                    self._step(kafka, partitions)
             with suppress(KafkaError):
                 kafka.commit(self._to_report(partitions), timeout_ms=_CLOSE_MS)
         finally:
@@ -222,7 +225,7 @@ class Consumer:
             return None
         claims = {partition: partitions.claims[partition] for partition in ours}
         try:
-            taken = self._while_polling(_in_thread(lambda: move(claims)), kafka, partitions)
+            taken = self._while_polling(in_thread(lambda: move(claims)), kafka, partitions)
         except Abandoned:
             return None
         except PositionTaken:
@@ -243,7 +246,7 @@ class Consumer:
         try:
             if not self._ahead:
                 self._ahead = [
-                    batch._replace(read=_in_thread(partial(self._taker.read, batch.records)))
+                    batch._replace(read=in_thread(partial(self._taker.read, batch.records)))
                     for batch in self._poll(kafka, partitions, 0)
                 ]
             if not wait([taking], _SLOW_SECONDS).done:
@@ -337,17 +340,3 @@ def _finish_join(kafka: KafkaConsumer) -> None:
     coordinator = kafka._coordinator
     if kafka.group_metadata().state == MemberState.REBALANCING and not coordinator.need_rejoin():
         coordinator.request_rejoin()
-
-
-def _in_thread(work: "Callable[[], Result]") -> "Future[Result]":
-    """Its result, some time. The thread does not keep the process from ending."""
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    Thread(target=run, name="taking", daemon=True).start()
-    return future

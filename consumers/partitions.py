@@ -1,8 +1,9 @@
 """The partitions that are ours, and where to read on in each: as the database says."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from threading import Event
 from typing import Literal
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.taking import Reached
+from consumers.threads import Abandoned, unless
 from ledger.datastore import Datastore
 from ledger.positions import Claim, PositionHeld, claim, move, positions
 
@@ -23,6 +25,8 @@ _LAG_TIMEOUT_MS = 1_000
 _LOCK_SECONDS = 1.0
 _NEXT_LOCK_SECONDS = 0.1
 _NO_ID = UUID(int=0)
+
+_Offsets = Mapping[TopicPartition, int]
 
 
 class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
@@ -37,12 +41,16 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         kafka: KafkaConsumer,
         cluster: Cluster,
         datastore: Datastore,
+        stopping: Event,
         on_claimed: Callable[[str, int, int], None] = lambda *_: None,
     ) -> None:
-        """`on_claimed` is called with topic, partition and position before a partition is read."""
+        """`stopping` ends `settle`. `on_claimed` is called with topic, partition and position
+        before a partition is read.
+        """
         self._kafka = kafka
         self._cluster = cluster
         self._datastore = datastore
+        self._stopping = stopping
         self._on_claimed = on_claimed
         self._told: deque[tuple[Literal["assigned", "gone"], frozenset[TopicPartition]]] = deque()
         self._unsettled: set[TopicPartition] = set()
@@ -80,19 +88,21 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
 
         A partition whose former owner is about to move on in it waits for another call, and the
         others do not wait for it: `unsettled` says that there are any. Raises the errors of
-        `eventsourcing.persistence` and of kafka-python; call it again then.
+        `eventsourcing.persistence` and of kafka-python; call it again then. Raises `Abandoned` when
+        it is time to stop and brokers do not answer, or somebody else holds positions.
         """
         self.heed()
         if not self._unsettled:
             return
         partitions = sorted(self._unsettled)
-        names = self._cluster.log_names(partitions)
-        first = self._kafka.beginning_offsets(partitions, timeout_ms=_TIMEOUT_MS)
-        end = self._kafka.end_offsets(sorted(self._refused), timeout_ms=_TIMEOUT_MS)
+        refused = sorted(self._refused)
+        names, first, end = unless(self._stopping, lambda: self._asked(partitions, refused))
         patience_seconds = _LOCK_SECONDS
         for partition in partitions:
             held = self._claimed(names[partition], patience_seconds)
             if held is None:
+                if self._stopping.is_set():
+                    raise Abandoned
                 patience_seconds = _NEXT_LOCK_SECONDS
                 continue
             cut = self._refused.get(partition)
@@ -117,6 +127,14 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 partition=partition.partition,
                 offset=offset,
             )
+
+    def _asked(
+        self, partitions: Sequence[TopicPartition], refused: Sequence[TopicPartition]
+    ) -> tuple[Mapping[TopicPartition, str], _Offsets, _Offsets]:
+        """The names of the partitions' logs, where these begin, and where the refused ones end."""
+        names = self._cluster.log_names(partitions)
+        first = self._kafka.beginning_offsets(partitions, timeout_ms=_TIMEOUT_MS)
+        return names, first, self._kafka.end_offsets(refused, timeout_ms=_TIMEOUT_MS)
 
     @property
     def unsettled(self) -> int:

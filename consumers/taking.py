@@ -16,6 +16,7 @@ from eventsourcing.persistence import (
 from kafka.structs import TopicPartition
 
 from consumers.records import Record, message_of
+from consumers.threads import Abandoned
 from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
 from ledger.intake import Intake
@@ -31,10 +32,6 @@ _LONGEST_DELAY_SECONDS = 5.0
 
 Claims = Mapping[TopicPartition, Claim]
 Result = TypeVar("Result")
-
-
-class Abandoned(Exception):
-    """The consumer is to stop, and the batch could not be taken until then. Nothing of it was."""
 
 
 class Reached(NamedTuple):

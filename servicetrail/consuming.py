@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -14,6 +15,7 @@ from consumers.consumer import Consumer, ConsumerFailed, State
 from consumers.consuming import Consuming
 from consumers.dead_topics import DeadTopics
 from consumers.taking import Taken
+from consumers.threads import Abandoned, unless
 from consumers.watching import BrokersAway, BrokersRefuse, create_topics, missing_topics
 from ledger.datastore import Datastore
 from ledger.rejected import rejected_lately
@@ -230,8 +232,11 @@ class Consumption:
         tell_at = 0.0
         while not self._stopping.is_set():
             try:
-                for topic in create_topics(self.consuming, partitions):
+                asked = partial(create_topics, self.consuming, partitions)
+                for topic in unless(self._stopping, asked):
                     log.info("topic created", topic=topic, partitions=partitions)
+                return
+            except Abandoned:
                 return
             except BrokersRefuse as refusal:
                 raise ConsumerFailed(f"topics cannot be created: {refusal}") from refusal

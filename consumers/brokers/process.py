@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -91,6 +92,16 @@ class LocalBroker(ABC):
     def kill(self) -> None:
         """End the broker as a power cut would."""
         self._end(signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and answers nobody, as one whose machine or disk hangs."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Kill the broker and remove its files."""

@@ -3,9 +3,14 @@
 import itertools
 import random
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import closing
 from threading import Thread
+from threading import enumerate as enumerate_threads
+
+import psycopg2
 
 from consumers.brokers import ApacheKafka, LocalBroker
 from tests.conftest import Cluster
@@ -170,6 +175,23 @@ def test_a_consumers_connections_are_cut(
         eventually(lambda: ledger.count() == 3000)
     assert ledger.by_customer() == by_customer(events)
     assert ledger.received() == {"received": 3000, "appended": 3000}
+
+
+def test_it_stops_in_time_while_the_brokers_hang(own_broker: LocalBroker, ledger: Ledger) -> None:
+    """In the midst of asking them for a partition that it tries to claim."""
+    with Channel(own_broker.bootstrap_servers, "hung") as channel:
+        topic = channel.topic("touchpoints")
+        with consuming(ledger, channel.bootstrap_servers, topic):
+            eventually(lambda: ledger.positions(topic) == {0: 0})
+        with closing(psycopg2.connect(ledger.url)) as other, other.cursor() as cursor:
+            cursor.execute("SELECT FROM ledger.tracking FOR UPDATE")
+            with consuming(ledger, channel.bootstrap_servers, topic) as running:
+                eventually(lambda: running.consumer.state == "waiting")
+                with own_broker.frozen():
+                    eventually(lambda: "asking" in {thread.name for thread in enumerate_threads()})
+                    began = time.monotonic()
+                    running.stop()
+                    assert time.monotonic() - began < 8
 
 
 def test_the_broker_is_restarted(own_broker: LocalBroker, ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from threading import Event
 from uuid import uuid4
 
 import psycopg2
@@ -191,7 +192,7 @@ def test_where_a_log_was_cut_off_is_where_everybody_reads_on(
         eventually(lambda: ledger.positions(topic) == {0: 5})
     first = TopicPartition(topic, 0)
     with closing(how.client()) as kafka:
-        partitions = Partitions(kafka, how.cluster, ledger.datastore)
+        partitions = Partitions(kafka, how.cluster, ledger.datastore, Event())
         kafka.subscribe(topics=[topic], listener=partitions)
 
         def settled() -> bool:
