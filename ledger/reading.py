@@ -108,10 +108,24 @@ def events_of_customer(
 
 
 def events_of_nobody(
-    cursor: PgCursor, position: int = 0, limit: int | None = None, *, until: int | None = None
+    cursor: PgCursor,
+    position: int = 0,
+    limit: int | None = None,
+    *,
+    until: int | None = None,
+    types: Iterable[str] | None = None,
 ) -> list[LedgerEvent]:
-    """The events behind `position` that belong to no customer, policies, in order of position."""
-    return _events(cursor, "events_of_nobody", position=position, limit=limit, until=_end(until))
+    """The events behind `position` that belong to no customer, such as policies, in the order of
+    their positions; of some types (None: of all).
+    """
+    return _events(
+        cursor,
+        "events_of_nobody",
+        position=position,
+        limit=limit,
+        until=_end(until),
+        types=None if types is None else list(types),
+    )
 
 
 def events_by_customer(

@@ -18,7 +18,8 @@ LIMIT %(limit)s
 
 -- name: events_of_nobody
 SELECT {columns} FROM ledger.events
-WHERE customer_id IS NULL AND position > %(position)s AND position <= %(until)s
+WHERE customer_id IS NULL AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
+    AND position > %(position)s AND position <= %(until)s
 ORDER BY position
 LIMIT %(limit)s
 

@@ -228,7 +228,9 @@ class Building:
         while True:
             with self._datastore.transaction() as cursor:
                 if place.part == _POLICIES:
-                    read = events_of_nobody(cursor, position, self._batch_events, until=place.until)
+                    read = events_of_nobody(
+                        cursor, position, self._batch_events, until=place.until, types=types
+                    )
                 else:
                     read = events_after(
                         cursor, position, self._batch_events, until=place.until, types=types

@@ -53,9 +53,7 @@ def knowing(
             cursor.execute(_INDEX.sub("", model.definition) if model.build else model.definition)
             divide(cursor, model, 1, position)
         types = frozenset().union(*(model.handles for model in models))
-        policies = recorded(
-            event for event in events_of_nobody(cursor, until=position) if event.type in types
-        )
+        policies = recorded(events_of_nobody(cursor, until=position, types=types))
         said = recorded(
             event
             for customer in dict.fromkeys(customers)
