@@ -18,6 +18,7 @@ from consumers.taking import Reached
 from consumers.threads import Abandoned, unless
 from ledger.datastore import Datastore
 from ledger.positions import Claim, PositionHeld, claim, move, positions
+from ledger.rejected import look
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_MS = 10_000
@@ -25,6 +26,7 @@ _LAG_TIMEOUT_MS = 1_000
 _LOCK_SECONDS = 1.0
 _NEXT_LOCK_SECONDS = 0.1
 _NO_ID = UUID(int=0)
+_MADE_ANEW = "topic made anew"
 
 _Offsets = Mapping[TopicPartition, int]
 
@@ -99,7 +101,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         names, first, end = unless(self._stopping, lambda: self._asked(partitions, refused))
         patience_seconds = _LOCK_SECONDS
         for partition in partitions:
-            held = self._claimed(names[partition], patience_seconds)
+            held = self._claimed(partition.topic, names[partition], patience_seconds)
             if held is None:
                 if self._stopping.is_set():
                     raise Abandoned
@@ -141,23 +143,25 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         """How many of our partitions are not read, because they are not claimed yet."""
         return len(self._unsettled)
 
-    def _claimed(self, name: str, patience_seconds: float) -> Claim | None:
+    def _claimed(self, topic: str, name: str, patience_seconds: float) -> Claim | None:
         """The claim; None if somebody else holds the position for longer than that."""
+        self._heed_former_logs(topic, name)
         try:
-            held = claim(self._datastore, [name], lock_timeout_seconds=patience_seconds)[name]
+            return claim(self._datastore, [name], lock_timeout_seconds=patience_seconds)[name]
         except PositionHeld:
             _log.warning("the former owner of a partition still works on it, waiting", log=name)
             return None
-        if held.number == 1:
-            self._tell_of_former_logs(name)
-        return held
 
-    def _tell_of_former_logs(self, name: str) -> None:
+    def _heed_former_logs(self, topic: str, name: str) -> None:
+        """Before a log is read first: what was rejected of another of its name, at offsets that may
+        come again, says nothing of this one.
+        """
         place, _, _ = name.partition("@")
         with self._datastore.transaction() as cursor:
             former = positions(cursor, f"{place}@")
-        del former[name]
-        if former:
+            if former and name not in former:
+                look(cursor, topic, _MADE_ANEW)
+        if former and name not in former:
             _log.warning(
                 "another topic of this name was read before, so this one was made anew, or is "
                 "another cluster's: reading it from its beginning",

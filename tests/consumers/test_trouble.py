@@ -18,6 +18,7 @@ from consumers.consuming import Consuming
 from consumers.partitions import Partitions
 from consumers.watching import lags
 from ledger import kept
+from ledger.rejected import rejected_lately
 from tests.conftest import Cluster as Databases
 from tests.consumers.channel import Channel
 from tests.consumers.events import touchpoint
@@ -236,6 +237,38 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
     with consuming(ledger, channel.bootstrap_servers, topic):
         eventually(lambda: ledger.count() == 15)
     assert "another topic of this name was read before" in caplog.text
+
+
+def test_what_a_topic_of_the_same_name_rejected_counts_no_more(
+    channel: Channel, ledger: Ledger
+) -> None:
+    """Its offsets come again, and mean other records."""
+    topic = channel.topic("rejected-anew")
+
+    def rejected(position: int) -> int:
+        with ledger.datastore.transaction() as cursor:
+            return rejected_lately(cursor, topic, 0, position, 10).records
+
+    def publish_broken(count: int) -> None:
+        for number in range(count):
+            channel.send(topic, b"{" * (number + 1))
+        channel.flush()
+
+    publish_broken(3)
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.positions(topic) == {0: 3})
+    assert rejected(3) == 3
+    channel.recreate(topic)
+    channel.publish(topic, [touchpoint(f"T-{number}", "C-1") for number in range(5)])
+    with consuming(ledger, channel.bootstrap_servers, topic):
+        eventually(lambda: ledger.count() == 5)
+        assert rejected(5) == 0
+        channel.send(topic, b"[")
+        channel.flush()
+        eventually(lambda: rejected(6) == 1)
+    with consuming(ledger, channel.bootstrap_servers, topic) as again:
+        eventually(lambda: again.consumer.state == "reading")
+        assert rejected(6) == 1
 
 
 def test_a_topic_made_anew_under_a_reader_is_read_from_its_beginning(
