@@ -30,7 +30,7 @@ GROUPS = {
     "replaying": {"replay"},
     "accounting": {"account"},
     "dead_letters": {"dead-letters"},
-    "erasing": {"erase", "hold", "rekey"},
+    "erasing": {"erase", "certificate", "hold", "rekey"},
     "evidence": {"evidence"},
     "exporting": {"export"},
     "sealing": {"seal", "verify"},

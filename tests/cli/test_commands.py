@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from questions.registry import QUESTIONS
 from servicetrail.cli.main import GROUPS, program
 from servicetrail.document import commands_page
 from tests.cli.conftest import Command
@@ -21,6 +22,14 @@ def test_the_commands_are_those_that_are_promised() -> None:
         "promises", "complaints", "response-times", "status", "schemas check",
         "schemas list", "schemas show", "version",
     }  # fmt: skip
+
+
+def test_the_program_has_the_commands_that_its_groups_name_and_the_questions() -> None:
+    whole: Any = typer.main.get_command(program())
+    grouped = {command for commands in GROUPS.values() for command in commands}
+    asked = {question.command.split()[0] for question in QUESTIONS if question.command}
+    assert not grouped & asked
+    assert whole.commands.keys() == grouped | asked
 
 
 @pytest.mark.parametrize("name", NAMES, ids=[name or "servicetrail" for name in NAMES])

@@ -28,6 +28,20 @@ def test_a_file_is_written_once_and_a_change_is_found(command: Command) -> None:
     assert (checked.returncode, "SHA-256" in checked.stderr) == (1, True)
 
 
+def test_who_exports_is_on_record_once_somebody_has_a_token(command: Command) -> None:
+    events = [touchpoint(1)]
+    assert command.run("import", command.write_lines("events.jsonl", events)).returncode == 0
+    assert command.run("token", "create", "--name", "Ada", "--role", "auditor").returncode == 0
+    asked = ("export", "--format", "jsonl", "--customer", "C-1", "--out", "C-1.jsonl")
+    assert command.run(*asked).returncode == 0
+    [token] = command.json("token", "list")["rows"]
+    exported, created = command.json("access-log")["rows"]
+    assert (created["action"], created["ids"]) == ("token_created", [token["token_id"]])
+    assert (exported["action"], exported["via"]) == ("exported", "command")
+    assert (exported["ids"], exported["customer_id"]) == (["C-1"], "C-1")
+    assert exported["who"] == created["who"] == token["created_by"]
+
+
 X = Path("x")
 MAPPING = Path("mapping.json")
 

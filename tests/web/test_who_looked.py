@@ -176,6 +176,18 @@ def test_who_takes_evidence_and_who_listens_is_on_record(
     assert told(log(doors)[0]) == ("promises", None, [], "C-3")
 
 
+def test_who_exports_is_on_record(doors: Doors) -> None:
+    auditor = doors.of_role[AUDITOR]
+    assert doors.get("/export?format=pdf", auditor).status_code == 422
+    assert log(doors) == []
+    for asked, ids, customer_id in (("", [], None), ("&customer=C-1", ["C-1"], "C-1")):
+        assert doors.get(f"/export?format=jsonl{asked}", auditor).status_code == 200
+        exported = log(doors)[0]
+        assert (exported["who"], exported["action"]) == ("auditor", "exported")
+        assert told(exported) == (None, "customer", ids, customer_id)
+        assert '"format": "jsonl"' in exported["details"]
+
+
 def test_in_development_nobody_is_named_for_looking(api: Api) -> None:
     api.post(HISTORY)
     api.project()
