@@ -14,6 +14,7 @@ from projections.answers import Answer
 from questions.parameters import AsOf, Identifier
 from questions.tables import Table
 
+Each = TypeVar("Each", bound=BaseModel)
 Row = TypeVar("Row", bound="RowModel")
 Parameters = TypeVar("Parameters", bound=AsOf)
 
@@ -30,6 +31,14 @@ class ExplainedRow(RowModel):
     explain: str = Field(
         description="Path and query that tell what the row was computed from, at the same `as_of`"
     )
+
+
+class Rows(BaseModel, Generic[Each]):
+    """Rows that are read as they stand, and computed from nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: list[Each]
 
 
 class ListAnswer(BaseModel, Generic[Row]):

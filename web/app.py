@@ -33,10 +33,11 @@ from web.recording import Record
 from web.streaming import Live
 
 DESCRIPTION = """\
-Events in, read models out. Every list answer is an object with `position` (computed from events up
-to it), `as_of`, `known_at`, `metric_version`, `rows` and `next`: a cursor, or null on the last
-page. Instants are RFC 3339 in UTC, durations are seconds, rates are fractions from 0 to 1, and what
-cannot be said is null. Errors are problem details (RFC 9457)."""
+Events in, read models out. Every list answer is an object with `rows`. Where these are computed
+from events, it has `position` (from those up to it), `as_of`, `known_at` and `metric_version` as
+well, and `next`: a cursor, or null on the last page. Instants are RFC 3339 in UTC, durations are
+seconds, rates are fractions from 0 to 1, and what cannot be said is null. Errors are problem
+details (RFC 9457)."""
 
 
 def create_app(

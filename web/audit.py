@@ -25,6 +25,7 @@ from audit.evidence import About, write_evidence
 from audit.notes import NoteWrong, PublicKey
 from ledger.access import Access
 from ledger.datastore import Datastore
+from questions.question import Rows
 from web.access import PERSONS, open_to
 from web.problems import Problem, bad_parameter, documented
 from web.recording import Record
@@ -56,10 +57,10 @@ def router(reads: Datastore, record: Record, witnesses: Sequence[PublicKey] = ()
     def get_checkpoints(
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
         before: Annotated[int | None, Query(ge=1, le=_LARGEST)] = None,
-    ) -> list[CheckpointTold]:
+    ) -> Rows[CheckpointTold]:
         with reads.transaction() as cursor:
             found = proofs.listed(cursor, before=before, limit=limit)
-        return [checkpoint_told(each) for each in found]
+        return Rows(rows=[checkpoint_told(each) for each in found])
 
     @routes.get(
         "/checkpoints/latest",
@@ -78,9 +79,9 @@ def router(reads: Datastore, record: Record, witnesses: Sequence[PublicKey] = ()
         openapi_extra=open_to(PERSONS),
         responses=documented(503),
     )
-    def get_keys() -> list[KeyTold]:
+    def get_keys() -> Rows[KeyTold]:
         with reads.transaction() as cursor:
-            return keys_told(cursor)
+            return Rows(rows=keys_told(cursor))
 
     @routes.get(
         "/checkpoints/{number}",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ledger.tokens import NoSuchToken, RevokedAlready, Role, Token, Tokens, TokenWrong
 from questions.parameters import Identifier, Instant
+from questions.question import Rows
 from web.access import open_to
 from web.problems import Problem, bad_parameter, documented
 from web.recording import whoever_calls
@@ -63,8 +64,8 @@ def router(tokens: Tokens) -> APIRouter:
         openapi_extra=_STEWARDS,
         responses=documented(503),
     )
-    def get_tokens() -> list[TokenTold]:
-        return [told(each) for each in tokens.listed()]
+    def get_tokens() -> Rows[TokenTold]:
+        return Rows(rows=[told(each) for each in tokens.listed()])
 
     @routes.post(
         "/tokens",

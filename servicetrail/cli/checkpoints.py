@@ -43,7 +43,7 @@ def list_command(
         found = proofs.listed(cursor, before=before, limit=limit)
     rows = [answers.checkpoint_told(each).model_dump(mode="json") for each in found]
     if json:
-        write_json(rows)
+        write_json({"rows": rows})
         return
     columns = [number("Number", "number"), number("Events", "size")]
     print_table(rows, [*columns, number("Customers", "customers"), instant("Sealed", "sealed_at")])
@@ -100,7 +100,7 @@ def keys_command(json: options.Json = False) -> None:
     with open_system(read_settings()) as system, system.reads.transaction() as cursor:
         rows = [each.model_dump() for each in answers.keys_told(cursor)]
     if json:
-        write_json(rows)
+        write_json({"rows": rows})
         return
     columns = [column("Key", "key"), number("From checkpoint", "from_checkpoint")]
     print_table(rows, [*columns, number("To checkpoint", "to_checkpoint")])

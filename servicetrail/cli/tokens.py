@@ -87,7 +87,7 @@ def list_command(json: options.Json = False) -> None:
             told(each).model_dump(mode="json") for each in system.tokens().listed()
         ]
     if json:
-        write_json(rows)
+        write_json({"rows": rows})
     else:
         print_table(rows, _COLUMNS)
 

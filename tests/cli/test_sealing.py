@@ -30,7 +30,7 @@ def test_from_the_seal_to_evidence_and_back(command: Command, tmp_path: Path) ->
     assert made.stdout == "4 events, proven against a checkpoint of 4\n", made.stderr
     again = command.run("evidence", "--customer", "C-1", "--out", "e.zip")
     assert (again.returncode, "name a new file" in again.stderr) == (2, True)
-    [key] = command.json("checkpoints", "keys")
+    [key] = command.json("checkpoints", "keys")["rows"]
     verified = command.json("verify", "e.zip", "--key", key["key"])
     assert verified["wrong"] is None
     assert any("the 4 events are all" in each for each in verified["proven"])
@@ -39,7 +39,7 @@ def test_from_the_seal_to_evidence_and_back(command: Command, tmp_path: Path) ->
     assert "your checkpoint of 4 events is of the same ledger" in text
     whole = command.json("verify", "--checkpoint", "kept.txt")
     assert (whole["faults"], whole["sealed"], whole["compared"]) == ([], 4, 2)
-    assert [row["size"] for row in command.json("checkpoints", "list")] == [4, 3]
+    assert [row["size"] for row in command.json("checkpoints", "list")["rows"]] == [4, 3]
 
 
 def test_a_changed_row_ends_with_status_1_and_its_position(
@@ -113,7 +113,7 @@ def test_the_key_is_replaced(command: Command) -> None:
     assert command.run("checkpoints", "rotate").returncode == 0
     imported(command, 2)
     command.run("seal")
-    old, new = command.json("checkpoints", "keys")
+    old, new = command.json("checkpoints", "keys")["rows"]
     assert (old["to_checkpoint"], new["from_checkpoint"], new["to_checkpoint"]) == (2, 2, None)
     assert command.json("verify")["faults"] == []
     secrets = (command.directory / "data" / "sealing.keys").read_text()

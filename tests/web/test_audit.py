@@ -28,13 +28,13 @@ def hashes(texts: list[str]) -> list[bytes]:
 
 
 def test_checkpoints_are_listed_and_shown_as_signed(api: Api, sealed: Ledger) -> None:
-    rows = api.client.get("/checkpoints").json()
+    rows = api.client.get("/checkpoints").json()["rows"]
     assert [(row["number"], row["size"]) for row in rows] == [(3, 48), (2, 32), (1, 16)]
-    assert api.client.get("/checkpoints?limit=1&before=3").json() == rows[1:2]
+    assert api.client.get("/checkpoints?limit=1&before=3").json() == {"rows": rows[1:2]}
     latest = api.client.get("/checkpoints/latest")
     assert latest.headers["content-type"].startswith("text/plain")
     assert latest.text == rows[0]["note"] == api.client.get("/checkpoints/3").text
-    [key] = api.client.get("/checkpoints/keys").json()
+    [key] = api.client.get("/checkpoints/keys").json()["rows"]
     assert key == {"key": str(KEYS.public[0]), "from_checkpoint": 1, "to_checkpoint": None}
     assert signed_by(read_checkpoint(latest.text), key["key"])
 
@@ -98,11 +98,11 @@ def test_what_is_not_there_is_told(path: str, status: int, api: Api, sealed: Led
 def test_nothing_is_proven_before_it_is_sealed(api: Api, database_url: str, tmp_path: Path) -> None:
     with ledger(database_url, tmp_path) as opened:
         opened.take(*a_day(1))
-    assert api.client.get("/checkpoints").json() == []
+    assert api.client.get("/checkpoints").json() == {"rows": []}
     assert api.client.get("/checkpoints/latest").status_code == 404
     assert "servicetrail seal" in api.client.get("/proofs/inclusion/1").json()["detail"]
 
 
 def test_without_a_checkpoint_there_is_no_key_either(api: Api) -> None:
     response = api.client.get("/checkpoints/keys")
-    assert (response.status_code, response.json()) == (200, [])
+    assert (response.status_code, response.json()) == (200, {"rows": []})
