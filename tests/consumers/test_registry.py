@@ -1,11 +1,12 @@
 """Schemas by number, from a registry that answers over HTTP, and from one that does not."""
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -35,11 +36,15 @@ class Server:
         self.status: HTTPStatus | None = None
         self.raw: bytes | None = None
         """What is answered whatever is asked, if anything, down to the bytes."""
+        self.answers = Event()
+        """Not set, it hangs: it takes what is asked, and does not answer yet."""
+        self.answers.set()
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 registry.asked.append(self.path)
+                registry.answers.wait()
                 if registry.raw is not None:
                     self.wfile.write(registry.raw)
                     return
@@ -78,6 +83,7 @@ class Server:
         return (HTTPStatus.OK, found) if found else (HTTPStatus.NOT_FOUND, {"error_code": 40403})
 
     def close(self) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -247,3 +253,28 @@ def test_the_confluent_wire_format_is_taken(
     assert ledger.query("SELECT reason FROM intake.kept") == [("unknown_schema",)] * 2
     [[fingerprint]] = ledger.query("SELECT DISTINCT fingerprint FROM ledger.events")
     assert bytes(fingerprint) == codec.fingerprint_of("touchpoint.recorded.v1")
+
+
+def test_it_stops_in_time_while_the_registry_hangs(
+    channel: Channel, ledger: Ledger, server: Server, registry: Registry
+) -> None:
+    """While records are read ahead. What was not taken is taken later, once."""
+    topic = channel.topic("hanging")
+    server.schemas[8] = server.schemas[7]
+    registry.schema_for(7)
+    server.answers.clear()
+    for number, schema_id in enumerate((7, 8, 7)):
+        event = touchpoint(f"T-{number}", "C-1")
+        channel.send(topic, event.confluent(schema_id), event.headers("application/avro"))
+    channel.flush()
+    how = {"registry": registry, "batch_events": 1}
+    with consuming(ledger, channel.bootstrap_servers, topic, **how) as running:
+        eventually(lambda: "/schemas/ids/8" in server.asked and ledger.count() == 1)
+        began = time.monotonic()
+        running.stop()
+        assert time.monotonic() - began < 10
+    assert ledger.positions(topic) == {0: 1}
+    server.answers.set()
+    with consuming(ledger, channel.bootstrap_servers, topic, **how):
+        eventually(lambda: ledger.count() == 3)
+    assert ledger.received() == {"received": 3, "appended": 3}
