@@ -44,7 +44,7 @@ from web.access import KEEPERS, caller_of, need, open_to
 from web.dead_letter_rows import DeadLetter, DeadLetterRow, DiscardedRow, RedrivenRow, State
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
-from web.recording import whoever_calls
+from web.recording import decided_by, whoever_calls
 from web.responses import in_either_form, response
 
 _LIST, _REDRIVE = "dead-letters", "dead-letters/redrive"
@@ -119,7 +119,7 @@ class Action(Filter):
     all: bool = Field(
         default=False, strict=True, description="Needed where neither ids nor a filter are given"
     )
-    by: Name | None = Field(default=None, description="For whom. Default: whoever calls")
+    by: Name | None = Field(default=None, description="For whom; whoever calls is recorded as well")
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -246,7 +246,9 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
             _check_may_reveal(request)
         with _told():
             message = (
-                dead_letters.reveal(kept_id, who=_who(request), actor=whoever_calls(request))
+                dead_letters.reveal(
+                    kept_id, who=decided_by(request, None), actor=whoever_calls(request)
+                )
                 if asked.reveal
                 else None
             )
@@ -268,7 +270,7 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
         responses=in_either_form(400, 404, 409, 410, 413, 422, 503),
     )
     def post_redrive(request: Request, media_type: MediaType, asked: RedriveRequest) -> Response:
-        who, actor = asked.by or _who(request), whoever_calls(request)
+        who, actor = decided_by(request, asked.by), whoever_calls(request)
         with _told():
             if asked.repair is not None and asked.ids is not None:
                 done = dead_letters.repair(
@@ -307,7 +309,7 @@ def router(reads: Datastore, dead_letters: DeadLetters) -> APIRouter:
             kept_ids = next(found, [])
             dead_letters.discard(
                 kept_ids,
-                who=asked.by or _who(request),
+                who=decided_by(request, asked.by),
                 reason=asked.because,
                 actor=whoever_calls(request),
             )
@@ -357,10 +359,6 @@ def _check_may_reveal(request: Request) -> None:
             "servicetrail dead-letters show --reveal",
         )
     need(request, [Role.STEWARD])
-
-
-def _who(request: Request) -> str:
-    return whoever_calls(request).who
 
 
 def _text(text: str) -> str:

@@ -17,7 +17,7 @@ from ledger.tokens import Role
 from questions.parameters import Identifier, Instant, Text
 from web.access import KEEPERS, open_to
 from web.problems import Problem, documented
-from web.recording import Record, whoever_calls
+from web.recording import Record, decided_by, whoever_calls
 
 Customer = Annotated[Identifier, Path()]
 Words = Annotated[Text, Field(min_length=1)]
@@ -40,7 +40,7 @@ class HoldRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Words = Field(description="No personal data")
-    by: Identifier = Field(description="Who decided it")
+    by: Identifier = Field(description="Who decided it; whoever calls is recorded as well")
 
 
 class HoldDone(BaseModel):
@@ -116,7 +116,10 @@ def router(
     )
     def post_hold(request: Request, customer_id: Customer, asked: HoldRequest) -> HoldDone:
         position = eraser.hold(
-            customer_id, reason=asked.reason, who=asked.by, actor=whoever_calls(request)
+            customer_id,
+            reason=asked.reason,
+            who=decided_by(request, asked.by),
+            actor=whoever_calls(request),
         )
         return HoldDone(customer_id=customer_id, position=position)
 
@@ -129,7 +132,10 @@ def router(
     def post_lift(request: Request, customer_id: Customer, asked: HoldRequest) -> HoldDone:
         try:
             position = eraser.lift_hold(
-                customer_id, reason=asked.reason, who=asked.by, actor=whoever_calls(request)
+                customer_id,
+                reason=asked.reason,
+                who=decided_by(request, asked.by),
+                actor=whoever_calls(request),
             )
         except NotOnHold as error:
             raise Problem(409, "not-on-hold", "The customer is not on hold", str(error)) from None

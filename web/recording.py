@@ -7,9 +7,10 @@ from typing import Protocol
 from fastapi import Request
 
 from ledger.access import Access, Actor, access_recorded, check_recorded
+from schemas.checks import check_identifier
 from web.access import OPERATOR, Caller, caller_of
 from web.committer import Closed, GroupCommitter, QueueFull
-from web.problems import Problem
+from web.problems import Problem, bad_parameter
 
 
 class Record(Protocol):
@@ -56,3 +57,22 @@ def whoever_calls(request: Request) -> Actor:
     if caller is not None:
         return actor_of(caller)
     return Actor(f"http:{request.client.host}" if request.client else "http", "http")
+
+
+def decided_by(request: Request, by: str | None) -> str:
+    """Who decided what a caller asks for, `by` being what they say of it. A caller who is known
+    stands before it, so that nobody can be named without whoever named them.
+
+    Raises Problem where no event can have both.
+    """
+    who = whoever_calls(request).who
+    if by is None or by == who:
+        return who
+    if caller_of(request) is None:
+        return by
+    both = f"{who}, for {by}"
+    try:
+        check_identifier(both)
+    except ValueError as error:
+        raise bad_parameter("by", f"it is recorded with your own name, and {error}") from None
+    return both

@@ -36,7 +36,7 @@ def _row(event: RecordedEvent) -> tuple[Any, ...]:
 
 ACCESS = ReadModel(
     name="access",
-    version="1",
+    version="2",
     tables=("access_log",),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,

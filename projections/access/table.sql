@@ -16,3 +16,4 @@ CREATE TABLE access_log (
 );
 CREATE INDEX access_log_by_time ON access_log (occurred_at, event_id);
 CREATE INDEX access_log_of_customer ON access_log (customer_id, occurred_at);
+CREATE INDEX access_log_of_customers ON access_log USING gin (ids) WHERE customer_id IS NULL AND kind = 'customer';

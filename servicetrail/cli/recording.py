@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 
 from ledger.access import Access, Actor, check_recorded, told_of
 from servicetrail.system import System
 
 
 def login() -> str:
-    """The name of whoever is logged in, as far as the system knows it."""
+    """The account that the process runs as, as the machine knows it: the environment, which
+    everybody sets as they like, is not asked.
+    """
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"user {os.getuid()}"
 
 

@@ -1,6 +1,8 @@
 """`erase`, `hold` and `rekey` as people type them."""
 
 import json
+import os
+import pwd
 
 from tests.cli.conftest import Command
 from tests.cli.events import touchpoint
@@ -27,6 +29,13 @@ def test_a_customer_is_held_then_erased_with_a_certificate(command: Command) -> 
     assert json.loads(again)["proof"] == certificate["proof"]
     told = command.run("timeline", "C-1").stdout
     assert "The customer's personal data were erased: article 17" in told
+
+
+def test_the_account_and_not_the_environment_says_who_did_it(command: Command) -> None:
+    command.environment |= dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "chief-justice")
+    command.run("hold", "--customer", "C-1", "--reason", "dispute 12")
+    [row] = json.loads(command.run("access-log", "--json").stdout)["rows"]
+    assert (row["action"], row["who"]) == ("hold_placed", pwd.getpwuid(os.getuid()).pw_name)
 
 
 def test_nobody_is_erased_by_mistake(command: Command) -> None:

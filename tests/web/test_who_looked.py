@@ -97,6 +97,36 @@ def test_what_shows_nothing_of_a_person_is_not(doors: Doors) -> None:
     assert len(log(doors)) == known
 
 
+def test_a_person_is_found_among_several_that_were_exported(doors: Doors) -> None:
+    named = {"format": "jsonl", "customer": ["C-1", "nobody", "C-9"]}
+    assert doors.get("/export", doors.of_role[AUDITOR], params=named).status_code == 200
+    for customer in ("C-1", "nobody", "C-2"):  # C-9 is one person with C-2
+        [row] = log(doors, customer_id=customer)
+        assert (row["action"], row["ids"]) == ("exported", ["C-1", "nobody", "C-9"]), customer
+    assert log(doors, customer_id="C-3") == []
+
+
+def test_whoever_calls_stands_before_the_name_that_they_give(doors: Doors) -> None:
+    steward = doors.of_role[STEWARD]
+    wrong = touchpoint(8, "C-1", "mail", "2026-03-02T09:00:00Z", direction="sideways")
+    doors.publish(OPERATOR, [wrong])
+    told = {"reason": "a dispute", "by": "Chief Justice"}
+    assert doors.ask("POST", "/customers/C-1/hold", steward, json=told).status_code == 200
+    lifted = told | {"by": "steward"}
+    assert doors.ask("POST", "/customers/C-1/hold/lift", steward, json=lifted).status_code == 200
+    doors.project()
+    rows = doors.get("/customers/C-1/timeline", doors.of_role[AUDITOR]).json()["rows"]
+    held = [row["employee_id"] for row in rows if "hold" in row["type"]]
+    assert held == ["steward, for Chief Justice", "steward"]
+    discarded = {"ids": [1], "because": "a test", "by": "Chief Justice"}
+    assert doors.ask("POST", "/dead-letters/discard", steward, json=discarded).status_code == 200
+    one = doors.get("/dead-letters/1", steward).text
+    assert "steward, for Chief Justice" in one
+    endless = told | {"by": "J" * 200}
+    refused = doors.ask("POST", "/customers/C-1/hold", steward, json=endless)
+    assert (refused.status_code, refused.json()["parameters"][0]["name"]) == (422, "by")
+
+
 def test_an_answer_that_the_client_has_already_shows_nothing_new(doors: Doors) -> None:
     auditor = doors.of_role[AUDITOR]
     path = "/customers/C-1/timeline?as_of=2026-04-01"
