@@ -16,7 +16,8 @@ same parameters are options: `as_of` is `--as-of`. What the answers say is told 
 rows stand in the program's own `GET /openapi.json`.
 
 An instant is RFC 3339 with an offset, or a day, which means its beginning in UTC. A list takes a
-parameter several times. A parameter that a route does not have is refused."""
+parameter several times. A parameter that a route does not have is refused, and so is one that is
+given several times and is no list."""
 
 _SHARED = ("from", "to", "limit", "cursor", "as_of", "known_at", "read")
 _WORDS = {"boolean": "`true` or `false`", "integer": "whole number", "number": "number"}
