@@ -38,7 +38,7 @@ class NotAdmitted(Exception):
 
 
 class ProviderAway(Exception):
-    """The identity provider's keys cannot be had, and none are known from before."""
+    """The identity provider's keys cannot be had now, and the one needed is not known before."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
@@ -57,31 +56,42 @@ class PublishedKeys:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._keys: dict[str | None, dict[str, Any]] = {}
+        self._keys: dict[str | None, dict[str, Any]] = {}  # never changed, only replaced
         self._fetched = self._tried = float("-inf")
-        self._lock = threading.Lock()
+        self._fetching = threading.Lock()
 
     def named(self, key_id: str | None) -> dict[str, Any] | None:
-        """The key of this id; None if the provider has none. Raises ProviderAway."""
-        with self._lock:
-            now = time.monotonic()
-            old = now - self._fetched > _FETCHED_AGAIN_SECONDS
-            if (old or key_id not in self._keys) and now - self._tried > _SECONDS_BETWEEN_FETCHES:
-                self._tried = now
-                with suppress(
-                    OSError, ValueError, KeyError, AttributeError, TypeError, HTTPException
-                ):
-                    self._keys = self._published()
-                    self._fetched = now
-                if self._fetched != now:
-                    log.warning("identity provider is away", known_keys=len(self._keys))
-            if not self._keys:
+        """The key of this id; None if the provider has none. Raises ProviderAway.
+
+        One thread at a time waits for the provider. The others go on with the keys known, and
+        those whose key is not among them are told to come again.
+        """
+        if key_id not in self._keys or time.monotonic() - self._fetched > _FETCHED_AGAIN_SECONDS:
+            if self._fetching.acquire(blocking=False):
+                try:
+                    self._fetch()
+                finally:
+                    self._fetching.release()
+            elif key_id not in self._keys:
                 raise ProviderAway
-            return self._keys.get(key_id)
+        if not self._keys:
+            raise ProviderAway
+        return self._keys.get(key_id)
+
+    def _fetch(self) -> None:
+        if time.monotonic() - self._tried <= _SECONDS_BETWEEN_FETCHES:
+            return
+        try:
+            self._keys = self._published()
+            self._fetched = time.monotonic()
+        except _UNREADABLE:
+            log.warning("identity provider is away", known_keys=len(self._keys))
+        finally:
+            # Counted from the end: a provider that hangs is left alone afterwards, too.
+            self._tried = time.monotonic()
 
     def _published(self) -> dict[str | None, dict[str, Any]]:
-        with urlopen(self._url, timeout=_FETCH_TIMEOUT_SECONDS) as response:  # noqa: S310 - a setting
-            told = json.loads(response.read(_MOST_BYTES))
+        told = json.loads(_content(self._url))
         keys = [
             key
             for key in told["keys"]
@@ -91,6 +101,22 @@ class PublishedKeys:
         if len(keys) == 1:
             found[None] = keys[0]  # a token need not name the only one there is
         return found
+
+
+def _content(url: str) -> bytes:
+    """What stands at the URL. Raises one of `_UNREADABLE`, and within some seconds: the timeout of
+    urlopen is that of each read, and a server that trickles has many.
+    """
+    until = time.monotonic() + _FETCH_TIMEOUT_SECONDS
+    content = bytearray()
+    with urlopen(url, timeout=_FETCH_TIMEOUT_SECONDS) as response:  # noqa: S310 - a setting
+        while part := response.read1(_MOST_BYTES):
+            content += part
+            if len(content) > _MOST_BYTES:
+                raise ValueError("more than any keys take")
+            if time.monotonic() > until:
+                raise TimeoutError
+    return bytes(content)
 
 
 class Provider:

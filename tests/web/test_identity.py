@@ -4,8 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -191,3 +194,92 @@ def test_without_any_key_nobody_can_be_checked(provider: PublishesKeys) -> None:
     keys = PublishedKeys(f"http://127.0.0.1:{provider.server_port}/keys")
     with pytest.raises(ProviderAway):
         Provider(Claims(ISSUER, AUDIENCE), keys).caller(token())
+
+
+@pytest.fixture
+def hanging() -> Iterator[socket.socket]:
+    """A server that takes connections and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        yield listener
+
+
+def keys_at(listener: socket.socket) -> PublishedKeys:
+    return PublishedKeys(f"http://127.0.0.1:{listener.getsockname()[1]}/keys")
+
+
+def test_who_names_unknown_keys_holds_up_nobody_while_the_provider_hangs(
+    hanging: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_FETCH_TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(identity, "_SECONDS_BETWEEN_FETCHES", 1.0)
+    vouches = Provider(Claims(ISSUER, AUDIENCE), keys_at(hanging))
+    bogus = [token(SOMEBODY_S, f"k{number}") for number in range(20)]
+    together = threading.Barrier(len(bogus))
+
+    def ask(secret: str) -> None:
+        together.wait()
+        with pytest.raises(ProviderAway):
+            vouches.caller(secret)
+
+    with ThreadPoolExecutor(len(bogus)) as threads:
+        list(threads.map(ask, bogus))
+    with pytest.raises(ProviderAway):
+        vouches.caller(bogus[0])
+    hanging.accept()[0].close()
+    hanging.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        hanging.accept()  # it was asked once
+
+
+def test_known_keys_count_at_once_while_one_thread_waits_for_the_provider(
+    hanging: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_FETCHED_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(identity, "_SECONDS_BETWEEN_FETCHES", 0.0)
+    keys = keys_at(hanging)
+
+    def publish(*published: dict[str, Any]) -> None:
+        body = json.dumps({"keys": published}).encode()
+        line.recv(65_536)
+        line.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body)
+        line.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(keys.named, "first")
+        line, _ = hanging.accept()
+        publish(as_key(RSA, "first"))
+        assert waiting.result() == as_key(RSA, "first")
+
+        waiting = threads.submit(keys.named, "second")
+        line, _ = hanging.accept()
+        assert keys.named("first") == as_key(RSA, "first")
+        with pytest.raises(ProviderAway):
+            keys.named("third")
+        assert not waiting.done()
+        publish(as_key(RSA, "first"), as_key(CURVE, "second"))
+        assert waiting.result() == as_key(CURVE, "second")
+
+
+def test_a_provider_that_trickles_is_not_listened_to_for_ever(
+    hanging: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_FETCH_TIMEOUT_SECONDS", 0.3)
+
+    def hung_up() -> bool:
+        """Whether the other side hangs up on a page that has no end."""
+        line, _ = hanging.accept()
+        with line:
+            line.recv(65_536)
+            line.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+            line.settimeout(0.05)
+            for _ in range(200):
+                with suppress(TimeoutError):
+                    line.sendall(b" ")
+                    return line.recv(1) == b""
+            return False
+
+    with ThreadPoolExecutor(1) as threads:
+        trickling = threads.submit(hung_up)
+        with pytest.raises(ProviderAway):
+            keys_at(hanging).named("first")
+        assert trickling.result()
