@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from ledger.candidates import Receipt
-from ledger.kept import shown
+from ledger.kept import shown, storable
 from ledger.own_events import own_event
 from schemas.message import Message
 
@@ -70,7 +70,7 @@ def access_recorded(actor: Actor, access: Access) -> Message:
         "kind": access.kind,
         "ids": [shown(each) for each in access.ids],
         "about_customer_id": access.customer_id,
-        "details": None if details is None else shown(details),
+        "details": None if details is None else storable(details),
     }
     return own_event(RECORDED, data, datetime.now(UTC))
 

@@ -212,8 +212,13 @@ def seal(message: Message, key: DataKey, event_id: str) -> bytes:
 
 def shown(text: str) -> str:
     """Foreign text as it can be stored and shown: real Unicode, no NUL, at most 200 characters."""
-    text = encodable(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = storable(text)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def storable(text: str) -> str:
+    """Foreign text as it can be stored, in full: real Unicode, no NUL."""
+    return encodable(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def encodable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -11,6 +12,7 @@ from defusedxml.ElementTree import ParseError, iterparse
 from schemas.containers import UnreadableFile
 
 _KINDS = frozenset({"string", "date", "int", "float", "boolean", "id"})
+_DEEPEST = 100
 
 
 class Attribute(NamedTuple):
@@ -31,12 +33,15 @@ class Trace(NamedTuple):
     events: list[Attributes]
 
 
-def traces(stream: BinaryIO) -> Iterator[Trace]:
+def traces(stream: BinaryIO, again: Counter[str] | None = None) -> Iterator[Trace]:
     """The cases of a log in their order; an event outside of any is a case without attributes.
 
-    What an attribute holds within itself has a key of both, such as `cost/currency`. Raises
-    `UnreadableFile` for what is not XML, and for XML with a document type, which no log needs.
+    What an attribute holds within itself has a key of both, such as `cost/currency`. Of several
+    with one key the last counts, and `again` counts the others, by `trace` or `event` and the key.
+    Raises `UnreadableFile` for what is not XML, for elements within each other more than 100 deep,
+    and for XML with a document type, which no log needs.
     """
+    again = Counter() if again is None else again
     number = 0
     depth = 0
     root: Any = None
@@ -45,6 +50,12 @@ def traces(stream: BinaryIO) -> Iterator[Trace]:
             if what == "start":
                 root = element if root is None else root
                 depth += 1
+                if depth > _DEEPEST:
+                    raise UnreadableFile(
+                        f"after trace {number}, elements are within each other more than "
+                        f"{_DEEPEST} deep",
+                        number,
+                    )
                 continue
             depth -= 1
             if depth != 1:
@@ -53,9 +64,9 @@ def traces(stream: BinaryIO) -> Iterator[Trace]:
             if name in ("trace", "event"):
                 number += 1
                 yield (
-                    _trace(number, element)
+                    _trace(number, element, again)
                     if name == "trace"
-                    else Trace(number, {}, [_attributes(element)])
+                    else Trace(number, {}, [_attributes(element, again)])
                 )
             root.clear()
     except (ParseError, DefusedXmlException) as error:
@@ -64,21 +75,30 @@ def traces(stream: BinaryIO) -> Iterator[Trace]:
         raise UnreadableFile("this is no XES log")
 
 
-def _trace(number: int, element: Any) -> Trace:
-    events = [_attributes(child) for child in element if _name(child) == "event"]
-    return Trace(number, _attributes(element), events)
+def _trace(number: int, element: Any, again: Counter[str]) -> Trace:
+    events = [_attributes(child, again) for child in element if _name(child) == "event"]
+    return Trace(number, _attributes(element, again), events)
 
 
-def _attributes(element: Any, prefix: str = "") -> Attributes:
+def _attributes(element: Any, again: Counter[str]) -> Attributes:
     found: Attributes = {}
+    for kind, key, value in _within(element, ""):
+        if key in found:
+            again[f"{_name(element)} {key}"] += 1
+        found[key] = Attribute(kind, value)
+    return found
+
+
+def _within(element: Any, prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Element, key and value of each attribute, and of those within it."""
     for child in element:
         name = _name(child)
+        if name == "event":
+            continue
         key = prefix + child.get("key", name)
         if name in _KINDS:
-            found[key] = Attribute(name, child.get("value", ""))
-        if name != "event":
-            found |= _attributes(child, f"{key}/")
-    return found
+            yield name, key, child.get("value", "")
+        yield from _within(child, f"{key}/")
 
 
 def _name(element: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -44,7 +45,12 @@ LARGEST_WORKBOOK_EVENTS = 1_048_575
 
 _LONGEST_CELL = 32_767
 _ROWS_AT_ONCE = 5_000
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+# Where a cell begins for a program that splits rows at semicolons or tabs: it splits what stands in
+# double quotes as well, because there they do not begin the cell. So they can begin a later one.
+_AFTER = ";\t\r\n"
+_FORMULAS = "=+\\-@\t\r\n＝＋－＠'"
+_BEGINS = re.compile(f'\\A(?=[{_FORMULAS}])|(?<=[{_AFTER}])(?=[{_FORMULAS}"])')
+_BEGINS_IN_JSON = re.compile(f';(?=[{_FORMULAS}"])')
 
 
 class TooLarge(ValueError):
@@ -73,7 +79,10 @@ def csv_rows(told: Iterable[Told]) -> Iterator[bytes]:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for each in told:
-        writer.writerow(harmless(_text(value)) for value in _row(each).values())
+        writer.writerow(
+            _harmless_json(value) if name == "data" else harmless(_text(value))
+            for name, value in _row(each).items()
+        )
         if text.tell() > 64 * 1024:
             yield text.getvalue().encode()
             text.seek(0)
@@ -123,10 +132,17 @@ def parquet(told: Iterable[Told], about: str) -> Iterator[bytes]:
 
 
 def harmless(text: str) -> str:
-    """The text such that a spreadsheet takes it for text: behind a single quote if it begins like a
-    formula, or with a single quote itself. So a first single quote never belongs to the value.
+    """The text such that a spreadsheet takes it for text: with a single quote before what begins
+    like a formula, or with a single quote itself, at its start and after each semicolon, tab and
+    line break, and before double quotes after these. So no first single quote there belongs to the
+    value.
     """
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    return _BEGINS.sub("'", text)
+
+
+def _harmless_json(value: Any) -> str:
+    """JSON of the same value, in which no semicolon stands before what begins like a formula."""
+    return _BEGINS_IN_JSON.sub(r"\\u003b", _json(value))
 
 
 def _workbook(path: Path, told: Iterable[Told], about: str, as_of: datetime) -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from audit.exports.exporting import begin
 from audit.exports.manifest import ManifestWrong, manifest_of, verify_export
 from domain import EVENT_TYPES
+from ledger.access import Actor, access_recorded
 from ledger.datastore import Datastore
 from schemas.codec import fingerprint_of
-from tests.exports.telling import HISTORY, exported
+from tests.exports.telling import AS_OF, HISTORY, exported
 from tests.projections.history import tell
 
 
@@ -75,3 +77,40 @@ def test_a_manifest_of_another_file_or_of_none_is_refused(file: Path) -> None:
         manifest_of(other).write_text(text)
         with pytest.raises(ManifestWrong):
             verify_export(other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"events": 11}, {"as_of": "2026-01-01T00:00:00Z"}, {"known_position": 12}, {"program": "x"}],
+)
+def test_a_manifest_that_was_changed_alone_is_found(file: Path, change: dict[str, object]) -> None:
+    manifest = json.loads(manifest_of(file).read_text())
+    manifest_of(file).write_text(json.dumps(manifest | change))
+
+    with pytest.raises(ManifestWrong, match="manifest_sha256"):
+        verify_export(file)
+
+    manifest_of(file).write_text(json.dumps(manifest))
+    assert verify_export(file) == manifest
+
+
+@pytest.mark.parametrize("name", ["bytes", "events", "as_of", "sha256", "manifest_sha256"])
+def test_a_manifest_without_a_value_or_with_one_of_another_kind_says_which(
+    file: Path, name: str
+) -> None:
+    manifest = json.loads(manifest_of(file).read_text())
+    without = {key: value for key, value in manifest.items() if key != name}
+    for changed in (without, without | {name: None}, without | {name: [1]}):
+        manifest_of(file).write_text(json.dumps(changed))
+        with pytest.raises(ManifestWrong, match=f"no {name} that is"):
+            verify_export(file)
+
+
+def test_a_long_selection_is_on_record_in_full(datastore: Datastore) -> None:
+    channels = tuple(f"channel-{number}" for number in range(300))
+    export = begin(datastore, "jsonl", as_of=AS_OF, channels=channels)
+
+    told = json.loads(access_recorded(Actor("ada", "command"), export.access()).body)
+
+    details = json.loads(told["details"])
+    assert details["selection"]["channels"] == sorted(channels)

@@ -228,6 +228,7 @@ def test_an_event_outside_of_a_case_is_not_lost() -> None:
         (b"<html/>", "no XES log"),
         (xes([(CASE, [CALL])])[:-20], "damaged after trace 0"),
         (b'<!DOCTYPE log [<!ENTITY a "aa">]><log>&a;</log>', "DTDForbidden"),
+        (b"<log>" + b"<string>" * 3_000 + b"</string>" * 3_000 + b"</log>", "more than 100 deep"),
         (b"\x1f\x8b\x08", "compressed file is damaged"),
     ],
 )
