@@ -20,6 +20,7 @@ ACTIONS = (
     "repaired",
     "discarded",
     "erased",
+    "erasure_refused",
     "hold_placed",
     "hold_lifted",
     "token_created",

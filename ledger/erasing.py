@@ -15,7 +15,7 @@ from psycopg2 import Binary
 from psycopg2.extensions import cursor as PgCursor
 
 from ledger import kept
-from ledger.access import Access, Actor, told_of
+from ledger.access import Access, Actor, check_recorded, told_of
 from ledger.account import Move
 from ledger.candidates import Candidate, Receipt
 from ledger.datastore import Datastore
@@ -99,8 +99,8 @@ class Eraser:
         """Destroy the customer's personal data and record it; the position of the event that does.
 
         `basis` is the ground for it; `actor` goes on record with it. May be done again, for
-        what has come to light since. Raises OnHold, and what `Intake.carry_out` raises: nothing is
-        erased then; and NotEverywhere.
+        what has come to light since. Raises OnHold, after it is on record that the actor was
+        refused, and what `Intake.carry_out` raises: nothing is erased then; and NotEverywhere.
         """
         now = datetime.now(UTC)
         data = {
@@ -110,7 +110,12 @@ class Eraser:
         }
         errand = _Erasing(self._keyring, self._intake, customer_id, own_event(ERASED, data, now))
         told = told_of(actor, _access("erased", customer_id, basis))
-        [receipt] = self._intake.carry_out(errand, ours=True, on_record=told)
+        try:
+            [receipt] = self._intake.carry_out(errand, ours=True, on_record=told)
+        except OnHold:
+            refused = told_of(actor, _access("erasure_refused", customer_id, basis))
+            check_recorded(self._intake.record(refused))
+            raise
         self._keyring.forget(customer_subject(customer_id))
         if self._clear_elsewhere is not None:
             self._clear_elsewhere(customer_id)

@@ -20,7 +20,7 @@ def test_a_customer_is_held_then_erased_with_a_certificate(command: Command) -> 
     done = command.run(*erase, "--requested-at", "2026-03-01", "--certificate", "done.json")
     assert done.stdout == "Customer C-1 was erased; the certificate is done.json\n"
     certificate = json.loads((command.directory / "done.json").read_text())
-    assert certificate["position"] == 6  # who placed the hold and who lifted it is on record too
+    assert certificate["position"] == 7  # who held, was refused and lifted is on record too
     assert certificate["requested_at"] == "2026-03-01T00:00:00Z"
     assert certificate["personal_events"] == 1
     verified = command.run("verify", "done.json").stdout

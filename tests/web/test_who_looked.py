@@ -180,14 +180,16 @@ def test_what_is_done_is_on_record_with_who_did_it(doors: Doors) -> None:
         ("repaired", "input", ["1"]),
         ("discarded", "input", ["2"]),
         ("hold_placed", "customer", ["C-1"]),
+        ("erasure_refused", "customer", ["C-1"]),
         ("hold_lifted", "customer", ["C-1"]),
         ("erased", "customer", ["C-1"]),
         ("token_created", "token", [made["token_id"]]),
         ("token_revoked", "token", [made["token_id"]]),
     ]
     assert {row["action"] for row in rows} <= {*ACTIONS}
-    assert [row["customer_id"] for row in rows if row["customer_id"]] == ["C-1"] * 4
+    assert [row["customer_id"] for row in rows if row["customer_id"]] == ["C-1"] * 5
     assert log(doors, action="erased", who="steward")[0]["details"] == "article 17"
+    assert log(doors, action="erasure_refused", who="steward")[0]["details"] == "b"
     assert doors.get("/access-log", steward).status_code == 200
 
 
