@@ -167,8 +167,9 @@ def test_a_consumers_connections_are_cut(
     with consuming(ledger, channel.bootstrap_servers, topic, batch_events=50):
         for goal in range(300, 2700, 300):
             eventually(lambda goal=goal: ledger.count() >= goal)
+            # They are gone when it returns: `ledger.count` takes one of the same pool.
             cluster.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname LIKE 'servicetrail_test_%' AND pid <> pg_backend_pid()"
             )
         publishing.finish()
