@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,6 +95,15 @@ def standing(cursor: PgCursor) -> list[dict[str, Any]]:
     `positions`, that of each worker, of which `position` is the lowest.
     """
     return fetch(cursor, _SQL["all"], {})
+
+
+def last_changes(cursor: PgCursor, positions: Iterable[int]) -> dict[int, int]:
+    """For each position the last one up to it whose event can have changed an answer (0: none has).
+
+    That somebody looked or did something changes answers about access alone.
+    """
+    cursor.execute(_SQL["last_changes"], {"positions": [*{*positions}]})
+    return dict(cursor.fetchall())
 
 
 def fetch(cursor: PgCursor, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -53,6 +53,14 @@ WHERE name = ANY (%(names)s) AND worker = %(worker)s
 -- name: standing
 SELECT position, recorded_at FROM position WHERE name = ANY (%(names)s) ORDER BY position LIMIT 1
 
+-- name: last_changes
+-- The type as in the index `events_but_looks`, which is read from its end.
+SELECT reached, coalesce((
+    SELECT position FROM ledger.events WHERE position <= reached AND type <> 'access.recorded.v1'
+    ORDER BY position DESC LIMIT 1
+), 0)
+FROM unnest(%(positions)s::bigint[]) AS reached
+
 -- name: all
 SELECT DISTINCT ON (name) name, version, position, recorded_at,
     array_agg(position) OVER (PARTITION BY name ORDER BY worker

@@ -142,7 +142,8 @@ class Question(Generic[Parameters]):
     optional. `tables` shows the rows to people. `whose` says whose a thing is, where the subject is
     not the customer. `behind` is what rows open to, which are then `ExplainedRow`s. `about`: rows
     are `figures` over many customers, which tell nothing of a single one, and which dashboards may
-    ask for; or about `persons`; or about `access` to them.
+    ask for; or about `persons`; or about `access` to them. `beyond_read_models`: answers also tell
+    what no read model holds, and change without them.
     """
 
     command: str | None
@@ -159,6 +160,7 @@ class Question(Generic[Parameters]):
     whose: Callable[[PgCursor, str], str | None] | None = None
     behind: Explanation | OneThing | Listed | None = None
     about: Literal["figures", "persons", "access"] = "persons"
+    beyond_read_models: bool = False
 
     @property
     def shown_path(self) -> str:

@@ -30,6 +30,9 @@ from web.responses import in_either_form, response
 from web.sharing import Kept, Together, Written
 from web.validators import has_already, has_any, tag_of
 
+_UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Unchanged since the answer whose ETag If-None-Match names"}
+}
 _ROLES = {"figures": FIGURES, "persons": PERSONS, "access": KEEPERS}
 
 
@@ -78,7 +81,7 @@ def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
         response_model=ListAnswer[question.row],  # type: ignore[name-defined]  # a class at run time
         responses={
             **in_either_form(422, 503, *([404] if question.thing else [])),
-            304: {"description": "Unchanged since the answer whose ETag If-None-Match names"},
+            **({} if question.beyond_read_models else _UNCHANGED),
         },
     )
 
@@ -105,12 +108,12 @@ class Reading:
         alike = question.subject is None and asked.known_at is None
         try:
             with self.read(question, asked, *subject) as cursor:
-                tag = tag_of(cursor, request, asked, wanted)
-                if has_already(request, tag):
+                tag = tag_of(cursor, request, question, asked, wanted)
+                if tag is not None and has_already(request, tag):
                     return _unchanged(tag)
                 told = None if alike else question.ask(cursor, *subject, asked)
             if told is None:
-                kept = self.kept.get(tag)
+                kept = None if tag is None else self.kept.get(tag)
                 key = wanted, str(request.url)
                 make = partial(self._made, request, wanted, question, asked)
                 written = kept or self.together.made(key, make)
@@ -134,20 +137,22 @@ class Reading:
         """The answer to a question about no single thing, kept for whoever asks it next."""
         asked = asked.asked_now()
         with self.read(question, asked) as cursor:
-            tag = tag_of(cursor, request, asked, wanted)
-            kept = self.kept.get(tag)
+            tag = tag_of(cursor, request, question, asked, wanted)
+            kept = None if tag is None else self.kept.get(tag)
             if kept is not None:
                 return kept
             told = linked(question, asked, question.ask(cursor, asked))
         answer = response(wanted, told, question.row, _headers(tag))
         written = Written(bytes(answer.body), dict(answer.headers))
-        self.kept.keep(tag, written)
+        if tag is not None:
+            self.kept.keep(tag, written)
         return written
 
 
-def _unchanged(tag: str) -> Response:
+def _unchanged(tag: str | None) -> Response:
     return Response(status_code=304, headers=_headers(tag))
 
 
-def _headers(tag: str) -> dict[str, str]:
-    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+def _headers(tag: str | None) -> dict[str, str]:
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
+    return headers if tag is None else {"ETag": tag, **headers}

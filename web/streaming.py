@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ledger.access import Access
 from ledger.datastore import Datastore
-from projections.answers import WrongParameter, answer, snapshot
+from projections.answers import WrongParameter, answer, last_changes, snapshot
 from projections.registry import read_models
 from questions.answers import plain
 from questions.explaining import linked
@@ -61,13 +61,15 @@ class Live:
         self.most = most
         self.clients = 0
         self.standing: dict[str, Any] | None = None
+        self._last_change = 0
         self._changed = asyncio.Condition()
         self._looking: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.closed = False
 
-    async def after(self, position: int | None) -> dict[str, Any] | None:
-        """Where the read models stand, as soon as that is not at `position`; None if nothing
+    async def after(self, position: int | None, *, looks: bool) -> dict[str, Any] | None:
+        """Where the read models stand, as soon as they have gone on from `position` over an event
+        that can change an answer (`looks`: over any, for answers about access); None if nothing
         changes for long, or when it is closed.
         """
         self._loop = asyncio.get_running_loop()
@@ -75,8 +77,11 @@ class Live:
             self._looking = asyncio.create_task(self._look())
 
         def is_new() -> bool:
-            moved = self.standing is not None and self.standing["position"] != position
-            return moved or self.closed
+            if self.standing is None or position is None:
+                return self.standing is not None or self.closed
+            reached = self.standing["position"]
+            changed = reached if looks else self._last_change
+            return not changed <= position <= reached or self.closed
 
         async with self._changed:
             try:
@@ -95,7 +100,7 @@ class Live:
     async def _look(self) -> None:
         while self.clients and not self.closed:
             try:
-                self.standing = await run_in_threadpool(self._standing)
+                self.standing, self._last_change = await run_in_threadpool(self._standing)
             except PersistenceError:
                 self.standing = self.standing  # the database comes back; nothing moved meanwhile
             await self._tell()
@@ -105,10 +110,12 @@ class Live:
         async with self._changed:
             self._changed.notify_all()
 
-    def _standing(self) -> dict[str, Any]:
+    def _standing(self) -> tuple[dict[str, Any], int]:
         with snapshot(self.reads) as cursor:
             told = plain(answer(cursor, _MODELS, datetime.now(UTC), []))
-        return {"position": told["position"], "known_at": told["known_at"]}
+            position = told["position"]
+            last_change = last_changes(cursor, [position])[position]
+        return {"position": position, "known_at": told["known_at"]}, last_change
 
 
 def router(live: Live, admission: Admission, record: Record) -> APIRouter:
@@ -119,9 +126,10 @@ def router(live: Live, admission: Admission, record: Record) -> APIRouter:
         "/stream",
         summary="Live figures, as server-sent events",
         description=(
-            "Event `position` with `position` and `known_at` whenever the read models have moved "
-            "on, at most four times a second; with `question`, also `answer`, as its route gives "
-            "it, whenever its rows have changed. The id of an event is the position: a client that "
+            "Event `position` with `position` and `known_at` whenever the read models have "
+            "moved on over more than who looked (with `question=access-log`: over that, too), at "
+            "most four times a second; with `question`, also `answer`, as its route gives it, "
+            "whenever its rows have changed. The id of an event is the position: a client that "
             "comes back with `Last-Event-ID` hears from there on. Further parameters are those of "
             "the question, but for `as_of`, `known_at` and `read`. Lists of persons are for the "
             "role auditor; a stream ends when its token does."
@@ -188,10 +196,11 @@ async def _events(
     seen: int | None,
     ended: Callable[[], Awaitable[bool]],
 ) -> AsyncIterator[str]:
+    looks = followed is not None and followed.question.about == "access"
     live.clients += 1
     try:
         while not live.closed:
-            standing = await live.after(seen)
+            standing = await live.after(seen, looks=looks)
             if await ended():
                 return
             if standing is None:

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 from fastapi import Request
 
 from ledger.datastore import PgCursor
-from projections.answers import METRIC_VERSION, standing
+from projections.answers import METRIC_VERSION, last_changes, standing
 from questions.parameters import AsOf
+from questions.question import Question
 
 
-def tag_of(cursor: PgCursor, request: Request, asked: AsOf, media_type: str) -> str:
-    """The weak ETag of the answer that this snapshot gives to a request.
+def tag_of(
+    cursor: PgCursor, request: Request, question: Question[Any], asked: AsOf, media_type: str
+) -> str | None:
+    """The weak ETag of the answer that this snapshot gives to a request; None for a question whose
+    answers do not rest on read models alone.
 
-    It changes with every event that the read models take in, and with their versions. An answer as
-    of now also changes as time passes: it counts as the same until the minute is over.
+    It changes with every event that the read models take in, and with their versions; of who looked
+    only where the question is about that. An answer as of now also changes as time passes: it
+    counts as the same until the minute is over.
     """
+    if question.beyond_read_models:
+        return None
     parts = [media_type, str(request.url), str(METRIC_VERSION)]
-    parts += [f"{each['name']} {each['version']} {each['positions']}" for each in standing(cursor)]
+    stands = standing(cursor)
+    reached = {position for each in stands for position in each["positions"]}
+    if question.about == "access":
+        rests_on = {position: position for position in reached}
+    else:
+        rests_on = last_changes(cursor, reached)
+    for each in stands:
+        positions = [rests_on[position] for position in each["positions"]]
+        parts.append(f"{each['name']} {each['version']} {positions}")
     if "as_of" not in asked.model_fields_set:
         parts.append(asked.as_of.strftime("%Y-%m-%dT%H:%M"))
     return f'W/"{sha256(chr(10).join(parts).encode()).hexdigest()[:32]}"'

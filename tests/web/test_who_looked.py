@@ -136,6 +136,46 @@ def test_an_answer_that_the_client_has_already_shows_nothing_new(doors: Doors) -
     assert len(log(doors, customer_id="C-1")) == 1
 
 
+def test_a_look_changes_no_answer_but_those_about_looking(doors: Doors) -> None:
+    auditor = doors.of_role[AUDITOR]
+    answers = ("/customers/C-1/timeline?as_of=2026-04-01", "/channels?as_of=2026-04-01")
+    about_looking = "/access-log?as_of=2100-01-01"
+    tags = {path: doors.get(path, auditor).headers["etag"] for path in (*answers, about_looking)}
+
+    def again(path: str) -> int:
+        doors.project()
+        asked = doors.get(path, auditor, headers={"If-None-Match": tags[path]})
+        return asked.status_code
+
+    reached = doors.project()
+    assert doors.get("/customers/C-3/timeline", auditor).status_code == 200
+    assert doors.project() == reached + 1
+    assert [again(path) for path in answers] == [304, 304]
+    assert again(about_looking) == 200
+    doors.publish(OPERATOR, [touchpoint(9, "C-9", "mail", "2026-03-02T09:00:00Z")])
+    assert [again(path) for path in answers] == [200, 200]
+
+
+def test_live_figures_are_told_of_looks_only_where_they_are_about_looking(doors: Doors) -> None:
+    auditor = doors.of_role[AUDITOR]
+    seen = doors.project()
+    mine = {"Authorization": f"Bearer {auditor}", "Last-Event-ID": str(seen)}
+    doors.get("/customers/C-1/timeline", auditor)
+    assert doors.project() == seen + 1
+
+    def ids(lines: Iterator[str]) -> Iterator[int]:
+        return (int(line[4:]) for line in lines if line.startswith("id: "))
+
+    with (
+        doors.client.stream("GET", "/stream", headers=mine) as figures,
+        doors.client.stream("GET", "/stream?question=access-log", headers=mine) as looks,
+    ):
+        assert next(ids(looks.iter_lines())) == seen + 1
+        doors.publish(OPERATOR, [touchpoint(9, "C-9", "mail", "2026-03-02T09:00:00Z")])
+        doors.project()
+        assert next(ids(figures.iter_lines())) == seen + 2
+
+
 def test_a_sight_that_cannot_be_recorded_is_not_given(
     doors: Doors, database_urls: DatabaseUrls
 ) -> None:
