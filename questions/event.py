@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ledger.datastore import PgCursor
 from projections.answers import Answer, WrongParameter
 from projections.timeline.event import event_at
-from questions.parameters import AsOf
+from questions.parameters import AsOf, Instant, now
 from questions.question import Question, RowModel
 from questions.tables import Rows, Table, column, instant, number, words
+
+TOLD_AS_IT_IS = (
+    "It is told from the ledger and what came in, as they are now: not as of what was known then, "
+    "nor of read models of a name."
+)
 
 
 class NoPosition(WrongParameter):
@@ -78,6 +83,18 @@ class EventRow(RowModel):
     neighbours: list[Neighbour] = Field(description="Causes and correlations of this customer")
 
 
+class EventParameters(AsOf):
+    """Parameters of what is told of one event: as it is, whatever was known when."""
+
+    as_of: Instant = Field(
+        default_factory=now,
+        description="The answer says it again: an event is told as it is, whenever that is",
+    )
+    # How often an event came again is counted, not dated: nobody can tell what was known then.
+    known_at: ClassVar[None] = None  # type: ignore[misc]  # no parameter of this one
+    read: ClassVar[None] = None  # type: ignore[misc]
+
+
 def _ask(cursor: PgCursor, position: str, asked: AsOf) -> Answer:
     if not (position.isascii() and position.isdigit() and len(position) < 19):
         raise NoPosition("must be a position of the ledger, such as 18")
@@ -117,11 +134,13 @@ EVENT = Question(
     command="event",
     path="/events/by-position/{position}",
     summary="One event, with its times, its schema, and the events around it",
-    parameters=AsOf,
+    details=TOLD_AS_IT_IS,
+    parameters=EventParameters,
     row=EventRow,
     ask=_ask,
     tables=_tables,
     subject="position",
     subject_type=Annotated[str, Field(json_schema_extra={"pattern": "^[0-9]{1,18}$"})],
     thing="event",
+    beyond_read_models=True,
 )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from ledger.access import Access
 from ledger.datastore import Datastore
 from ledger.reading import consistent
 from projections.timeline.event import event_named, schema_text
-from questions.event import EventRow
+from questions.event import TOLD_AS_IT_IS, EventParameters, EventRow
 from questions.parameters import Identifier
 from questions.question import ListAnswer
 from web.access import EVERY_ROLE, PERSONS, open_to
@@ -32,7 +31,7 @@ def router(reads: Datastore, record: Record) -> APIRouter:
         summary="What became of what was published under a source and an id",
         description=(
             "Percent-encode both, slashes as %2F: each is one segment of the path. What was "
-            "rejected, parked or in conflict is told as well, with its inputs."
+            "rejected, parked or in conflict is told as well, with its inputs. " + TOLD_AS_IT_IS
         ),
         openapi_extra=open_to(PERSONS),
         response_model=ListAnswer[EventRow],
@@ -41,11 +40,12 @@ def router(reads: Datastore, record: Record) -> APIRouter:
     def get_event(
         request: Request,
         wanted: MediaType,
+        asked: Annotated[EventParameters, Query()],
         source: Annotated[Identifier, Path()],
         id: Annotated[Identifier, Path()],  # noqa: A002 - the attribute's name
     ) -> Response:
         with consistent(reads) as cursor:
-            told = event_named(cursor, source, id, as_of=datetime.now(UTC))
+            told = event_named(cursor, source, id, as_of=asked.as_of)
         if not told.rows:
             raise Problem(
                 404,

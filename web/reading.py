@@ -53,7 +53,7 @@ def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
     def get(request: Request, wanted: str, asked: AsOf, **subject: str) -> Response:
         told = answers.answered(request, wanted, question, asked, *subject.values())
         # Only now is it known that there is one: what is wrong or not there is told as ever.
-        return _unchanged(told.headers["etag"]) if has_any(request) else told
+        return _unchanged(told.headers.get("etag")) if has_any(request) else told
 
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),

@@ -25,6 +25,33 @@ def test_an_event_is_found_by_its_name(api: Api) -> None:
     assert schema["event_type"] == "touchpoint.recorded.v1"
 
 
+def test_it_is_told_as_it_is(api: Api) -> None:
+    told = touchpoint(1, "C-1", "mail", "2026-03-02T09:00:00Z") | {"source": SOURCE, "id": "a"}
+    api.post([told])
+    api.project()
+    for path in ("/events/by-position/1", path_of(SOURCE, "a")):
+        path += "?as_of=2026-04-01"
+        first = api.client.get(path)
+        (before,) = first.json()["rows"]
+        api.post([told])
+        # Nothing says that it has not changed: what came in again is in no read model.
+        assert "etag" not in first.headers
+        (after,) = api.client.get(path).json()["rows"]
+        assert after["duplicates"] == before["duplicates"] + 1
+        for unknown in ("known_at=1", "read=before"):
+            refused = api.client.get(f"{path}&{unknown}")
+            assert refused.status_code == 422, refused.text
+            assert unknown.partition("=")[0] in refused.text
+
+
+def test_whoever_wants_no_answer_if_there_is_one_gets_none(api: Api) -> None:
+    api.post([touchpoint(1, "C-1", "mail", "2026-03-02T09:00:00Z")])
+    api.project()
+    asked = api.client.get("/events/by-position/1", headers={"If-None-Match": "*"})
+    assert (asked.status_code, asked.content) == (304, b"")
+    assert "etag" not in asked.headers
+
+
 def test_what_waits_and_what_was_refused_is_told_too(api: Api) -> None:
     waits = promise("kept", "P-later", "C-1", "2026-03-02T09:00:00Z") | {"id": "waits"}
     broken = touchpoint(1, "C-1", "mail", "2026-03-02T09:00:00Z", direction="up") | {"id": "broken"}
