@@ -16,7 +16,8 @@ from audit.exports.instants import exact
 from audit.exports.markup import quoted
 from audit.exports.selection import Told
 from schemas.fields import BOOLEAN, FLOAT, INTEGER, STRING, TIME, Value, values_of
-from schemas.log_mapping import LogMapping, Recorded
+from schemas.log_mapping import LogMapping
+from schemas.log_rules import Recorded
 from schemas.xes import Attributes
 
 if TYPE_CHECKING:
@@ -87,7 +88,15 @@ def _mapped(export: Export, mapping: LogMapping, history: Sequence[Told]) -> Ite
     for told in sorted(history, key=_as_in_the_log):
         event = told.event
         shown = mapping.shown(
-            Recorded(event.type, event.source, event.id, event.occurred_at, event.data)
+            Recorded(
+                event.type,
+                event.source,
+                event.id,
+                event.occurred_at,
+                told.ledger.time_assumed,
+                told.ledger.correlation_id,
+                event.data,
+            )
         )
         selected = export.selection.has(told)
         if shown is None:

@@ -97,6 +97,8 @@ def import_command(
         run.finish()
     for what, count in sorted(log.not_taken.items()) if log else ():
         out.print(f"not taken: {what}, which the mapping does not name  {count:,}")
+    for what, count in sorted(log.again.items()) if log else ():
+        out.print(f"not taken: {what}, of which there is another in the same place  {count:,}")
     raise typer.Exit(run.exit_status(stop))
 
 

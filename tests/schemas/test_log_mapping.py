@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from audit.exports.markup import quoted
 from schemas.containers import UnreadableFile
-from schemas.event import Unreadable
-from schemas.log_mapping import LogMapping, LogReading, MappingWrong, Recorded
+from schemas.event import Event, Unreadable
+from schemas.log_mapping import LogMapping, LogReading, MappingWrong
+from schemas.log_rules import Recorded
 from schemas.message import Message
 from schemas.reading import read
 from schemas.xes import Attribute, Attributes, traces
@@ -129,6 +130,18 @@ def xes(cases: list[tuple[Attributes, list[Attributes]]]) -> bytes:
     ).encode()
 
 
+def recorded(event: Event) -> Recorded:
+    return Recorded(
+        event.type,
+        event.source,
+        event.id,
+        event.occurred_at,
+        event.time_assumed,
+        event.correlation_id,
+        event.data,
+    )
+
+
 def messages(log: bytes, mapping: dict[str, Any] = MAPPING) -> Iterator[Message]:
     reading = LogReading(LogMapping.of_text(json.dumps(mapping)))
     return reading.messages(io.BytesIO(log), "log.xes", NOW)
@@ -140,9 +153,7 @@ def test_any_log_comes_back_as_it_was(cases: list[tuple[Attributes, list[Attribu
     back: dict[str, tuple[Attributes, list[Attributes]]] = {}
     for message in messages(xes(cases)):
         event = read(message, now=NOW)
-        shown = mapping.shown(
-            Recorded(event.type, event.source, event.id, event.occurred_at, event.data)
-        )
+        shown = mapping.shown(recorded(event))
         assert shown is not None
         trace, events = back.setdefault(shown.case, ({}, []))
         trace |= shown.trace
@@ -261,9 +272,103 @@ def test_a_mapping_that_cannot_be_used_says_why(change: dict[str, Any], says: st
 def test_what_another_source_said_is_not_of_the_log() -> None:
     mapping = LogMapping.of_text(json.dumps(MAPPING))
     (event,) = [read(message, now=NOW) for message in messages(xes([(CASE, [CALL])]))]
-    recorded = Recorded(event.type, event.source, event.id, event.occurred_at, event.data)
+    told = recorded(event)
 
-    assert mapping.shown(recorded) is not None
-    assert mapping.shown(recorded._replace(source="shop")) is None
-    assert mapping.shown(recorded._replace(data={**event.data, "direction": "outbound"})) is None
-    assert mapping.shown(recorded._replace(data={**event.data, "touchpoint_id": "7"})) is None
+    assert mapping.shown(told) is not None
+    assert mapping.shown(told._replace(source="shop")) is None
+    assert mapping.shown(told._replace(data={**event.data, "direction": "outbound"})) is None
+    assert mapping.shown(told._replace(data={**event.data, "touchpoint_id": "7"})) is None
+
+
+def touchpoint(direction: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "touchpoint.recorded.v1",
+        "id": {"event": "number"},
+        "time": {"event": "time:timestamp"},
+        "correlationid": {"event": "thread"},
+        "data": {
+            "touchpoint_id": {"event": "thing"},
+            "customer_id": {"trace": "customer"},
+            "case_id": {"trace": "concept:name"},
+            "channel": {"value": "phone"},
+            "direction": {"value": direction},
+        },
+        **more,
+    }
+
+
+OPENED = {"when": [{"event": "kind", "is": ["Opened"]}]}
+
+
+def test_conditions_and_correlations_come_back_and_nothing_is_made_up() -> None:
+    mapping = {
+        "source": "desk",
+        "case": "concept:name",
+        "event": [touchpoint("inbound", **OPENED), touchpoint("outbound")],
+    }
+    said = {
+        "number": Attribute("string", "n1"),
+        "time:timestamp": Attribute("date", "2025-05-01T07:30:00.125000Z"),
+        "thread": Attribute("string", "c1"),
+        "thing": Attribute("string", "z1"),
+    }
+    events = [
+        said | {"kind": Attribute("string", "Opened"), "thing": Attribute("string", "z0")},
+        said,
+        {"thing": Attribute("string", "z2")},
+    ]
+    read_backwards = LogMapping.of_text(json.dumps(mapping))
+
+    told = [read(message, now=NOW) for message in messages(xes([(CASE, events)]), mapping)]
+
+    shown = [read_backwards.shown(recorded(event)) for event in told]
+    assert [each and each.event for each in shown] == events
+
+
+def test_what_is_always_the_same_is_known_again_whatever_its_kind() -> None:
+    day = {"value": "2026-03-01T10:00:00+01:00"}
+    mapping = MAPPING | {"event": [touchpoint("inbound", time=day)]}
+    said = {key: Attribute("string", key) for key in ("number", "thread", "thing")}
+    (message,) = messages(xes([(CASE, [said])]), mapping)
+
+    shown = LogMapping.of_text(json.dumps(mapping)).shown(recorded(read(message, now=NOW)))
+
+    assert shown is not None
+    assert shown.event == said
+
+
+def test_an_event_of_a_case_without_a_name_is_not_of_the_log() -> None:
+    mapping = LogMapping.of_text(json.dumps(MAPPING | {"event": [touchpoint("inbound")]}))
+    nameless = {"customer": Attribute("string", "Ada")}
+    said = {key: Attribute("string", key) for key in ("number", "thread", "thing")}
+    log = xes([(nameless, [said])])
+    (message,) = LogReading(mapping).messages(io.BytesIO(log), "log.xes", NOW)
+
+    assert mapping.shown(recorded(read(message, now=NOW))) is None
+
+
+def test_attributes_of_one_key_are_counted_and_the_last_is_taken() -> None:
+    log = xes([(CASE, [CALL])]).replace(
+        b'<string key="org:group" value="phone"/>',
+        b'<string key="org:group" value="mail"/><string key="org:group" value="phone"/>',
+    )
+    reading = LogReading(LogMapping.of_text(json.dumps(MAPPING)))
+
+    (message,) = reading.messages(io.BytesIO(log), "log.xes", NOW)
+
+    assert read(message, now=NOW).data["channel"] == "phone"
+    assert reading.again == {"event org:group": 1}
+    assert not reading.not_taken
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ([touchpoint("inbound", when=[{"event": "kind"}])], "depends on kind"),
+        ([touchpoint("inbound", when=[{"event": "kind", "is": ["a", "b"]}])], "depends on kind"),
+        ([touchpoint("inbound", **OPENED), touchpoint("inbound")], "take kind into a field"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_backwards_is_refused(rules: list[Any], says: str) -> None:
+    with pytest.raises(MappingWrong, match=says):
+        LogMapping.of_text(json.dumps(MAPPING | {"event": rules}))
