@@ -120,6 +120,7 @@ CONTRADICTIONS_BY_CHANNELS = Question(
     parameters=ClaimParameters,
     row=ContradictingChannelsRow,
     about="figures",
+    singles=("claim_key",),
     ask=asked_for_all(contradictions_by_channels),
     tables=in_columns(
         column("Channel", "channel"),

@@ -11,6 +11,13 @@ from questions.parameters import AsOf
 from questions.question import Question
 
 
+def singled_out(question: Question[Any], asked: AsOf) -> list[str]:
+    """By what, of `question.singles`, figures are asked for about a single thing or person."""
+    given = asked.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    named = {*given, *urlencode(given, doseq=True).split("&")}
+    return [each for each in question.singles if each in named]
+
+
 def looked_at(
     question: Question[Any],
     asked: AsOf,
@@ -23,7 +30,7 @@ def looked_at(
     `subject` is the id that stands in the question's path, `rows` the answer about it. A list is
     about no customer in particular unless it was asked for one's.
     """
-    if question.about != "persons":
+    if question.about != "persons" and not singled_out(question, asked):
         return None
     kind = question.subject and question.subject.removesuffix("_id").replace("position", "event")
     customer_id = getattr(asked, "customer_id", None)

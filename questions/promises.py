@@ -216,6 +216,7 @@ PROMISE_QUALITY = Question(
     parameters=QualityParameters,
     row=PromiseQualityRow,
     about="figures",
+    singles=("by=employee",),
     ask=asked_for_all(promise_quality),
     tables=by_group(
         number("Due", "promises_due"),

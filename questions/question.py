@@ -143,7 +143,8 @@ class Question(Generic[Parameters]):
     not the customer. `behind` is what rows open to, which are then `ExplainedRow`s. `about`: rows
     are `figures` over many customers, which tell nothing of a single one, and which dashboards may
     ask for; or about `persons`; or about `access` to them. `beyond_read_models`: answers also tell
-    what no read model holds, and change without them.
+    what no read model holds, and change without them. `singles` are what makes figures tell of a
+    single thing or person if asked for: parameters, or one with its value (`by=employee`).
     """
 
     command: str | None
@@ -161,6 +162,7 @@ class Question(Generic[Parameters]):
     behind: Explanation | OneThing | Listed | None = None
     about: Literal["figures", "persons", "access"] = "persons"
     beyond_read_models: bool = False
+    singles: tuple[str, ...] = ()
 
     @property
     def shown_path(self) -> str:

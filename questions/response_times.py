@@ -83,6 +83,7 @@ RESPONSE_TIMES = Question(
     parameters=ResponseTimeParameters,
     row=ResponseTimeRow,
     about="figures",
+    singles=("by=employee",),
     ask=asked_for_all(response_times),
     tables=by_group(*WAITS, after="metric"),
     behind=Explanation(

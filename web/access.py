@@ -167,8 +167,8 @@ async def check_role(request: Request) -> None:
         need(request, roles_of(route))
 
 
-def need(request: Request, roles: Iterable[Role]) -> None:
-    """Refuse a caller who has none of the roles."""
+def need(request: Request, roles: Iterable[Role], what: str = "this") -> None:
+    """Refuse a caller who has none of the roles that `what` is for."""
     caller = caller_of(request)
     needed = frozenset(roles)
     if caller is None or caller is OPERATOR or caller.roles & needed:
@@ -178,7 +178,7 @@ def need(request: Request, roles: Iterable[Role]) -> None:
         403,
         "role-missing",
         "Your role does not include this",
-        f"this is for the role {named}; {caller.who} has {_listed(sorted(caller.roles))}",
+        f"{what} is for the role {named}; {caller.who} has {_listed(sorted(caller.roles))}",
         headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
         needed=sorted(needed),
     )

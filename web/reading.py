@@ -17,12 +17,12 @@ from projections.answers import WrongParameter
 from projections.rebuilding import Models
 from questions.asking import reading
 from questions.explaining import linked
-from questions.looking import looked_at
+from questions.looking import looked_at, singled_out
 from questions.parameters import AsOf
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
 from schemas.codec import instant_text
-from web.access import FIGURES, KEEPERS, PERSONS, open_to
+from web.access import FIGURES, KEEPERS, PERSONS, need, open_to
 from web.preferences import MediaType
 from web.problems import Problem, bad_parameter
 from web.recording import Record
@@ -105,6 +105,7 @@ class Reading:
         self, request: Request, wanted: str, question: Question[Any], asked: AsOf, *subject: str
     ) -> Response:
         """The answer as the media type `wanted`, or that it is the one which the client has."""
+        check_may_ask(request, question, asked)
         alike = question.subject is None and asked.known_at is None
         try:
             with self.read(question, asked, *subject) as cursor:
@@ -147,6 +148,12 @@ class Reading:
         if tag is not None:
             self.kept.keep(tag, written)
         return written
+
+
+def check_may_ask(request: Request, question: Question[Any], asked: AsOf) -> None:
+    """Refuse whoever is let in for figures what would tell them of a single thing or person."""
+    if singles := singled_out(question, asked):
+        need(request, PERSONS, f"{' and '.join(singles)}, which tells of a single one,")
 
 
 def _unchanged(tag: str | None) -> Response:

@@ -33,6 +33,7 @@ from web.problems import (
     parameters_at_fault,
     unknown_parameters,
 )
+from web.reading import check_may_ask
 from web.recording import Record
 
 _LOOK_SECONDS = 0.25
@@ -152,8 +153,10 @@ def router(live: Live, admission: Admission, record: Record) -> APIRouter:
         given = {name: request.query_params.getlist(name) for name in request.query_params}
         given.pop("question", None)
         followed = None if question is None else _Followed(live.reads, question, given)
-        if followed is not None and followed.question.about != "figures":
-            need(request, PERSONS)
+        if followed is not None:
+            if followed.question.about != "figures":
+                need(request, PERSONS)
+            check_may_ask(request, followed.question, followed.asked())
             await run_in_threadpool(record, request, followed.looked_at())
         if question is None and given:
             raise bad_parameter(next(iter(given)), "goes with a question")
@@ -233,13 +236,13 @@ class _Followed:
         self._given = {
             field: values if self._is_list(field) else values[-1] for field, values in given.items()
         }
-        self._asked()
+        self.asked()
         self._rows: list[dict[str, Any]] | None = None
 
     def changed(self) -> dict[str, Any] | None:
         """The answer as of now, if its rows are others than before."""
         try:
-            asked = self._asked()
+            asked = self.asked()
             with snapshot(self._reads) as cursor:
                 told = self.question.ask(cursor, asked)
         except (WrongParameter, PersistenceError):
@@ -251,9 +254,10 @@ class _Followed:
 
     def looked_at(self) -> Access | None:
         """What whoever follows it sees of persons."""
-        return looked_at(self.question, self._asked())
+        return looked_at(self.question, self.asked())
 
-    def _asked(self) -> AsOf:
+    def asked(self) -> AsOf:
+        """What is asked, as of now. Raises Problem."""
         fields = self.question.parameters.model_fields
         known = [field.alias or name for name, field in fields.items() if name not in _FIXED]
         if unknown := self._given.keys() - known:

@@ -157,6 +157,32 @@ def test_figures_for_dashboards_name_no_person() -> None:
             assert question.subject is None, question.path
             fields = {*question.row.model_fields, *question.parameters.model_fields}
             assert not [name for name in fields if name.endswith(("customer_id", "events"))]
+            asked = [name for name in question.parameters.model_fields if _names_one(name)]
+            told = [f"by={each[:-3]}" for each in question.row.model_fields if _names_one(each)]
+            assert [*question.singles] == asked + told, f"{question.path}: what tells of one?"
+
+
+def _names_one(field: str) -> bool:
+    return field.endswith(("_id", "_key"))
+
+
+def test_a_single_one_is_for_auditors(doors: Doors) -> None:
+    asked = [(question, single) for question in QUESTIONS for single in question.singles]
+    assert len(asked) == 3
+    for question, single in asked:
+        given = single if "=" in single else f"{single}=delivery:ORDER-9"
+        route = f"{question.path}?{given}"
+        live = f"/stream?question={question.command}&{given}"
+        for path in (route, live, f"{question.path}?from=2026-01-01&{given}"):
+            refused = doors.get(path, doors.of_role[DASHBOARD])
+            assert code(refused) == (403, "role-missing"), path
+            told = f"{single}, which tells of a single one, is for the role auditor"
+            assert told in refused.json()["detail"]
+        assert doors.get(route, doors.of_role[AUDITOR]).status_code == 200
+        doors.project()
+        [latest] = doors.get("/access-log?limit=1", doors.of_role[AUDITOR]).json()["rows"]
+        assert latest["question"] == question.name
+        assert latest["details"].startswith(single)
 
 
 def test_the_operator_may_do_everything(doors: Doors) -> None:
