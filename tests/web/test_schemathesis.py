@@ -31,6 +31,7 @@ OF_ONE = ("{customer_id}", "{promise_id}", "{complaint_id}")
 """What stands in the path of a question about one customer."""
 
 MEANT = {
+    "by": "it is recorded with your own name, and",
     "known_at": "for one customer only|read models of a name",
     "from": "must not be larger than to",
     "to": "must not be before from",
