@@ -9,18 +9,20 @@ from datetime import timedelta
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from servicetrail.consuming import Consumption
 from servicetrail.metrics import Metrics, counting
 from servicetrail.projecting import Projector
 from servicetrail.sealing import Sealing, witnesses_of
-from servicetrail.settings import PREFIX, Settings, SettingsWrong, is_loopback
+from servicetrail.settings import PREFIX, Settings, SettingsWrong
 from servicetrail.system import System
 from web.access import Admission
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
 from web.identity import Claims, Provider, PublishedKeys
+from web.nearby import is_loopback
 from web.recording import recorder
 from web.streaming import Live
 
@@ -107,34 +109,42 @@ def serve(
         ) as who_looked,
     ):
         live = Live(system.reads)
-        config = uvicorn.Config(
-            create_app(
-                committer=committer,
-                record=recorder(who_looked),
-                reads=system.reads,
-                models=system.models,
-                dead_letters=system.dead_letters(),
-                eraser=system.eraser(),
-                witnesses=witnesses_of(settings),
-                episode_gap=timedelta(days=settings.episode_gap_days),
-                live=live,
-                working=lambda: working(projector, consumption, sealing),
-                admission=admission,
-                tokens=system.tokens(),
-                max_request_bytes=settings.max_request_bytes,
-                max_request_events=settings.max_request_events,
-                metrics=metrics.registry,
-            ),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=PATIENCE_SECONDS,
+        app = create_app(
+            committer=committer,
+            record=recorder(who_looked),
+            reads=system.reads,
+            models=system.models,
+            dead_letters=system.dead_letters(),
+            eraser=system.eraser(),
+            witnesses=witnesses_of(settings),
+            episode_gap=timedelta(days=settings.episode_gap_days),
+            live=live,
+            working=lambda: working(projector, consumption, sealing),
+            admission=admission,
+            tokens=system.tokens(),
+            max_request_bytes=settings.max_request_bytes,
+            max_request_events=settings.max_request_events,
+            metrics=metrics.registry,
         )
         try:
-            _Server(config, live, lambda: started(address_of(listener))).run(sockets=[listener])
+            _Server(http_of(app), live, lambda: started(address_of(listener))).run(
+                sockets=[listener]
+            )
         except KeyboardInterrupt:
             # How uvicorn hands on the signal that it stopped for.
             log.info("stopping")
+
+
+def http_of(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves `app`."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # anybody can write them, and addresses go on record
+        timeout_graceful_shutdown=PATIENCE_SECONDS,
+    )
 
 
 def working(

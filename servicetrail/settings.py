@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -343,16 +342,6 @@ class Settings(BaseSettings):
     def access_token_text(self) -> str | None:
         """The access token in the clear, or None."""
         return None if self.access_token is None else self.access_token.get_secret_value()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host` (an address or `localhost`)."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def read_settings(**overrides: object) -> Settings:

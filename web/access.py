@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger.tokens import Role, Token, Tokens
 from schemas.codec import instant_text
+from web.nearby import why_not_nearby
 from web.problems import Problem, answer, database_away, provider_away
 
 OPEN_PATHS = frozenset({"/health"})
@@ -69,7 +70,7 @@ class Admission:
     """Tells who calls. Used by the event loop's thread.
 
     As long as nothing says who may call (no `operator_token`, no `provider`, and never a token
-    made), everybody may: development, on a machine that nobody else reaches.
+    made), everybody may who is on this machine: development.
     """
 
     def __init__(
@@ -131,7 +132,8 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI call."""
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            secret = _secret(Headers(scope=scope))
+            headers = Headers(scope=scope)
+            secret = _secret(headers)
             try:
                 caller = await self._admission.caller(secret)
             except NotAdmitted as error:
@@ -142,6 +144,9 @@ class Door:
                 return
             except ProviderAway:
                 await answer(provider_away())(scope, receive, send)
+                return
+            if caller is None and (why := why_not_nearby(headers)) is not None:
+                await answer(_not_nearby(why))(scope, receive, send)
                 return
             scope.setdefault("state", {}).update(caller=caller, secret=secret)
         await self._app(scope, receive, send)
@@ -221,4 +226,13 @@ def _refused(detail: str, *, given: bool) -> Problem:
         "The access token is missing or wrong",
         detail,
         headers={"WWW-Authenticate": challenge},
+    )
+
+
+def _not_nearby(why: str) -> Problem:
+    return Problem(
+        403,
+        "not-nearby",
+        "Without access tokens only programs on this machine are answered",
+        f"{why}; to let others in, make a token: servicetrail token create",
     )

@@ -11,7 +11,8 @@ import yaml
 from typer.core import TyperGroup as Group
 
 from servicetrail.cli import main
-from servicetrail.settings import PREFIX, Settings, is_loopback, read_settings
+from servicetrail.settings import PREFIX, Settings, read_settings
+from web.nearby import is_loopback
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from servicetrail.settings import PREFIX, Settings, SettingsWrong, is_loopback, read_settings
+from servicetrail.settings import PREFIX, Settings, SettingsWrong, read_settings
 from tests.cli.conftest import Command
+from web.nearby import is_loopback
 
 
 @pytest.fixture(autouse=True)

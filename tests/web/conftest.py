@@ -14,7 +14,7 @@ from ledger.keys import Keyring, MasterKey
 from ledger.tokens import Tokens
 from projections.registry import read_models
 from projections.runner import Runner
-from servicetrail.serving import address_of, listening
+from servicetrail.serving import address_of, http_of, listening
 from servicetrail.settings import Settings
 from tests.conftest import Cluster
 from web.access import Admission, Vouches
@@ -76,7 +76,7 @@ def serving(
             max_request_bytes=3_000_000,
             max_request_events=1_000,
         )
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        server = uvicorn.Server(http_of(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

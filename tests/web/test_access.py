@@ -316,3 +316,43 @@ def test_without_a_token_anywhere_everybody_may_until_one_is_made(datastore: Dat
         mine = {"Authorization": f"Bearer {secret}"}
         until(lambda: api.client.get("/promises", headers=mine).status_code == 401, 3)
         assert api.client.get("/promises").status_code == 401
+
+
+BROUGHT = [
+    {"Host": "evil.example:8400"},
+    {"Host": "evil.example:8400", "Origin": "http://evil.example:8400"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "192.0.2.1"},
+    {"Host": "[::1"},
+    {"Host": ""},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://localhost:1"},
+    {"Origin": "null"},
+    {"Forwarded": "for=192.0.2.1"},
+    {"X-Forwarded-For": "192.0.2.1"},
+    {"X-Forwarded-Host": "127.0.0.1"},
+]
+
+
+def test_without_tokens_nothing_that_a_web_page_or_a_proxy_brings_is_answered(api: Api) -> None:
+    api.project()
+    mine = {"name": "mine", "role": "steward"}
+    for headers in BROUGHT:
+        refused = api.client.post("/tokens", json=mine, headers=headers)
+        assert code(refused) == (403, "not-nearby"), headers
+        assert api.client.get("/status", headers=headers).status_code == 403, headers
+        assert api.client.get("/health", headers=headers).status_code == 200, headers
+    for host in ("localhost", "LOCALHOST:8400", "127.0.0.1:1", "[::1]", "[::1]:8400"):
+        for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
+            assert api.client.get("/status", headers=headers).status_code == 200, headers
+    assert api.client.get("/tokens").json()["rows"] == []
+
+
+def test_with_a_token_the_way_is_all_one_and_no_header_changes_an_address(doors: Doors) -> None:
+    for headers in BROUGHT:
+        answer = doors.get("/status", OPERATOR, headers=headers)
+        assert answer.status_code == 200, headers
+    told = {"X-Forwarded-For": "192.0.2.1", "Content-Type": "application/cloudevents+json"}
+    doors.ask("POST", "/events", OPERATOR, json={"id": "1"}, headers=told)
+    [row] = doors.get("/dead-letters", OPERATOR).json()["rows"]
+    assert row["origin"]["http"] == "127.0.0.1"

@@ -179,7 +179,7 @@ def test_a_request_too_large_is_refused_before_it_is_read(api: Api) -> None:
     with socket.create_connection((api.client.base_url.host, api.client.base_url.port)) as line:
         line.settimeout(PATIENCE_SECONDS)
         line.sendall(
-            b"POST /events HTTP/1.1\r\nHost: test\r\nContent-Length: 999999999\r\n"
+            b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n"
             b"Content-Type: application/cloudevents+json\r\n\r\n"
         )
         assert line.recv(1_024).startswith(b"HTTP/1.1 413 ")
@@ -190,7 +190,7 @@ def test_a_request_that_turns_out_too_large_is_not_read_on(api: Api) -> None:
     with socket.create_connection((api.client.base_url.host, api.client.base_url.port)) as line:
         line.settimeout(PATIENCE_SECONDS)
         line.sendall(
-            b"POST /events HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n"
+            b"POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: application/cloudevents+json\r\n\r\n"
         )
         for _ in range(3_000_000 // 65_536 + 1):
