@@ -14,6 +14,7 @@ from audit.standalone.certificate import CERTIFICATE, CERTIFICATE_VERSION, diges
 from ledger.datastore import PgCursor
 from ledger.erasing import erasure_of
 from ledger.keys import customer_subject
+from projections.customers.persons import person
 
 
 class NotErased(Exception):
@@ -57,13 +58,18 @@ class Certificate(Told):
     reduced: list[int] = Field(
         description="Inputs that lost their personal part while they waited for another event"
     )
-    made_at: datetime = Field(description="The numbers are as of then")
+    other_ids: list[str] | None = Field(
+        description="Ids of the same person that are not erased: each is erased by itself. Null: "
+        "not known, as nothing has built the read models yet"
+    )
+    made_at: datetime = Field(description="The numbers and the other ids are as of then")
     proof: ErasureProof | None = Field(description="Null as long as the event is not sealed")
     sha256: str = Field(description="Of everything else, as JSON without blanks, names sorted")
 
 
 def certificate(cursor: PgCursor, customer_id: str) -> Certificate:
-    """The certificate of a customer's newest erasure, proven against the newest checkpoint.
+    """The certificate of a customer's newest erasure, proven against the newest checkpoint. The
+    person's other ids are as the read models have them.
 
     Raises NotErased.
     """
@@ -74,11 +80,22 @@ def certificate(cursor: PgCursor, customer_id: str) -> Certificate:
         certificate=CERTIFICATE,
         version=CERTIFICATE_VERSION,
         **done._asdict(),
+        other_ids=_other_ids(cursor, customer_id),
         made_at=datetime.now(UTC),
         proof=_proof(cursor, customer_id, done.position),
         sha256="",
     )
     return told.model_copy(update={"sha256": digest_of(told.model_dump(mode="json"))})
+
+
+def _other_ids(cursor: PgCursor, customer_id: str) -> list[str] | None:
+    """The ids that are one person with the customer, those that were erased left out."""
+    cursor.execute("SET LOCAL search_path TO read")
+    cursor.execute("SELECT to_regclass('merges') IS NULL")
+    if cursor.fetchone() == (True,):
+        return None
+    _, *others = person(cursor, customer_id, as_of=datetime.now(UTC))
+    return [id_ for id_, *_ in others if erasure_of(cursor, id_) is None]
 
 
 def _proof(cursor: PgCursor, customer_id: str, position: int) -> ErasureProof | None:

@@ -68,7 +68,8 @@ def router(
         summary="Destroy a customer's personal data",
         openapi_extra=open_to([Role.STEWARD]),
         description="It cannot be undone. Events, figures and proofs stay as they are. Gives the "
-        "certificate; where its `proof` is null, GET gives it again once the event is sealed.",
+        "certificate: `other_ids` are the same person's and not erased with this one; where its "
+        "`proof` is null, GET gives it again once the event is sealed.",
         responses=documented(400, 409, 422, 503),
     )
     def post_erasure(request: Request, customer_id: Customer, asked: ErasureRequest) -> Certificate:

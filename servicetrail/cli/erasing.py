@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from audit.certificate import NotErased, certificate
+from audit.certificate import Certificate, NotErased, certificate
 from audit.outside import OutsideWrong
 from audit.sealer import SealRefused
 from audit.signing import SigningKeyError
@@ -53,7 +53,8 @@ def erase_command(
     Events, figures and proofs stay as they are. What waits for another event goes on waiting
     without its personal part; other inputs that were not taken can be read by nobody any more.
     Writes a certificate of what was done, with a proof, as JSON, to standard output or a file;
-    servicetrail verify checks it.
+    servicetrail verify checks it. Other ids of the same person are not erased with this one; they
+    are named.
     """
     if not yes:
         confirm(customer)
@@ -66,12 +67,17 @@ def erase_command(
             raise Fail(str(error)) from None
         except NotEverywhere as error:
             not_everywhere = error
-        text = certified(system, customer)
+        made = certified(system, customer)
     if to is None:
-        sys.stdout.write(text)
+        sys.stdout.write(text_of(made))
     else:
-        to.write_text(text, encoding="utf-8")
+        to.write_text(text_of(made), encoding="utf-8")
         out.print(f"Customer {customer} was erased; the certificate is {to}")
+    if made.other_ids:
+        err.print(
+            f"Not erased: {', '.join(made.other_ids)}, the same person; erase each by itself",
+            soft_wrap=True,
+        )
     if not_everywhere is not None:
         raise Fail(str(not_everywhere), NOT_ALL_TAKEN)
 
@@ -84,11 +90,11 @@ def certificate_command(customer: Customer) -> None:
     """
     with open_system(read_settings()) as system:
         try:
-            text = certified(system, customer)
+            made = certified(system, customer)
         except NotErased as error:
             raise Fail(str(error)) from None
         record(system, Access("evidence_taken", "certificate", "customer", [customer], customer))
-    sys.stdout.write(text)
+    sys.stdout.write(text_of(made))
 
 
 def hold_command(
@@ -144,13 +150,17 @@ def confirm(customer: str) -> None:
     typer.confirm(f"Destroy the personal data of customer {customer} for good?", abort=True)
 
 
-def certified(system: System, customer: str) -> str:
-    """The certificate as text, sealed before if that is possible. Raises NotErased."""
+def certified(system: System, customer: str) -> Certificate:
+    """The certificate, sealed before if that is possible. Raises NotErased."""
     try:
         sealer_of(system).seal()
     except (SealRefused, SigningKeyError, OutsideWrong) as refused:
         err.print(f"The certificate has no proof yet: {refused}", soft_wrap=True)
     with system.datastore.transaction() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        made = certificate(cursor, customer)
+        return certificate(cursor, customer)
+
+
+def text_of(made: Certificate) -> str:
+    """The certificate as it is written to a file."""
     return json.dumps(made.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"

@@ -31,6 +31,17 @@ def test_a_customer_is_held_then_erased_with_a_certificate(command: Command) -> 
     assert "The customer's personal data were erased: article 17" in told
 
 
+def test_what_remains_of_the_same_person_is_named(command: Command) -> None:
+    named = {"customer_id": "C-9", "merged_customer_id": "C-8"}
+    merged = {**touchpoint(0), "type": "customer.merged.v1", "data": named}
+    command.run("import", command.write_lines("crm.jsonl", [merged]))
+    command.run("customer", "C-8")
+    erase = ["erase", "--customer", "C-8", "--basis", "article 17", "--yes"]
+    done = command.run(*erase, "--certificate", "done.json")
+    assert done.stderr == "Not erased: C-9, the same person; erase each by itself\n"
+    assert json.loads((command.directory / "done.json").read_text())["other_ids"] == ["C-9"]
+
+
 def test_the_account_and_not_the_environment_says_who_did_it(command: Command) -> None:
     command.environment |= dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "chief-justice")
     command.run("hold", "--customer", "C-1", "--reason", "dispute 12")

@@ -5,7 +5,7 @@ from pathlib import Path
 from audit.standalone.certificate import check_certificate
 from tests.audit.sealed import KEYS, ledger
 from tests.web.conftest import Api
-from tests.web.test_reading import touchpoint
+from tests.web.test_reading import event, touchpoint
 
 TOLD = touchpoint(1, "C/1", "mail", "2026-03-02T09:00:00Z", note="call me: Ada Lovelace")
 
@@ -20,6 +20,18 @@ def test_a_customer_is_erased(api: Api) -> None:
     api.project()
     rows = api.client.get("/customers/C%2F1/timeline").json()["rows"]
     assert [row["type"] for row in rows] == ["touchpoint.recorded.v1", "customer.erased.v1"]
+
+
+def test_what_remains_of_the_same_person_is_named(api: Api) -> None:
+    api.post([event("customer.merged.v1", "2026-03-09T09:00:00Z",
+                    {"customer_id": "C-9", "merged_customer_id": "C-8"})])  # fmt: skip
+    unknown = api.client.post("/customers/C-8/erasure", json={"basis": "article 17"}).json()
+    assert unknown["other_ids"] is None
+    api.project()
+    assert api.client.get("/customers/C-8/erasure").json()["other_ids"] == ["C-9"]
+    done = api.client.post("/customers/C-9/erasure", json={"basis": "article 17"}).json()
+    assert done["other_ids"] == []
+    assert api.client.get("/customers/C-8/erasure").json()["other_ids"] == []
 
 
 def test_the_certificate_is_given_again_with_its_proof(
