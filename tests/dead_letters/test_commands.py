@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from servicetrail.cli.main import run
+from servicetrail.cli.recording import login
 from tests.cli.events import promise, touchpoint
 from tests.conftest import DatabaseUrls
 
@@ -144,6 +145,23 @@ def test_a_raised_limit_and_a_redrive(operator: Terminal, monkeypatch: pytest.Mo
     assert done.returncode == 0, done.stderr
     assert "appended" in done.stdout
     assert [row["kept_id"] for row in rows(operator)] == [1]
+
+
+def test_the_access_log_lists_what_was_done_the_latest_first(operator: Terminal) -> None:
+    operator.run("hold", "--customer", "C-1", "--reason", "dispute 12")
+    operator.run("dead-letters", "discard", "1", "--because", "a test of the shop")
+    found = operator.json("access-log")["rows"]
+    assert [(row["action"], row["kind"], row["ids"], row["who"], row["via"]) for row in found] == [
+        ("discarded", "input", ["1"], login(), "command"),
+        ("hold_placed", "customer", ["C-1"], login(), "command"),
+    ]
+    assert operator.json("access-log", "--action", "discarded")["rows"] == found[:1]
+    assert operator.json("access-log", "--customer", "C-1")["rows"] == found[1:]
+    assert operator.json("access-log", "--who", "nobody")["rows"] == []
+    assert "hold_placed" in operator.run("access-log").stdout
+    wrong = operator.run("access-log", "--action", "danced")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "discarded" in wrong.stderr
 
 
 def test_a_discard_says_why(operator: Terminal) -> None:
