@@ -80,8 +80,9 @@ def test_up_seals_what_is_posted(command: Command) -> None:
         assert len(check_certificate(erased.content).proven) == 3
         stopped(process, 15)
     told = command.run("status").stdout
-    assert "Under a checkpoint up to  2" in " ".join(told.split(" "))
-    assert command.json("verify")["sealed"] == 2
+    # What was posted, the erasure, and who erased.
+    assert "Under a checkpoint up to  3" in " ".join(told.split(" "))
+    assert command.json("verify")["sealed"] == 3
 
 
 def test_sealing_that_stopped_shows_in_health(

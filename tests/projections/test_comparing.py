@@ -12,12 +12,25 @@ from projections.comparing import Difference, first_difference
 from projections.registry import read_models
 from projections.schemas import BUILDING, LIVE
 from tests.projections.crowd import crowd
-from tests.projections.history import runner, tell
+from tests.projections.history import happened, runner, tell
 from tests.projections.test_policies import ONE_OF_EACH
 from tests.projections.test_rebuild import rebuild
 from tests.projections.test_timeline import EXAMPLES, example
 
 TABLES = [table for model in read_models() for table in model.tables]
+
+LOOK = happened(
+    "access.recorded.v1",
+    "2024-03-01",
+    access_id="A-1",
+    who="ada",
+    via="http",
+    action="read",
+    question="timeline",
+    kind="customer",
+    ids=["Ada"],
+    about_customer_id="Ada",
+)
 
 _OTHERS: dict[str, tuple[Any, Any]] = {
     "text": ("changed", "changed again"),
@@ -42,7 +55,7 @@ class Column(NamedTuple):
 def twice(datastore: Datastore) -> Datastore:
     """Every table with rows, live and built beside."""
     of_each_type = [example(type_, data) for type_, data in EXAMPLES.items()]
-    tell(datastore, [*of_each_type, *ONE_OF_EACH, *crowd(3)])
+    tell(datastore, [*of_each_type, *ONE_OF_EACH, LOOK, *crowd(3)])
     runner(datastore).catch_up()
     rebuild(datastore).build()
     return datastore

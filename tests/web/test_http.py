@@ -194,7 +194,7 @@ def test_ids_that_end_like_another_route_are_ids(server: Api) -> None:
         ("/stream?question=promises&verdic=kept", "verdic", "verdict"),
         ("/status?weather=fine", "weather", None),
         ("/health?weather=fine", "weather", None),
-        ("/events/test/1?weather=fine", "weather", None),
+        ("/events/test/1?asof=2026-03-01", "asof", "as_of"),
     ],
 )
 def test_a_parameter_that_a_route_does_not_know_is_refused(
