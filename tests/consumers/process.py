@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -50,7 +51,10 @@ class Process:
         self.kill()
 
     def signal(self, number: signal.Signals) -> None:
+        """Send a signal; one that freezes it has done so in all of its threads afterwards."""
         self._process.send_signal(number)
+        if number is signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def kill(self) -> None:
         """End it as a power cut would."""
