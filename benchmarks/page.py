@@ -14,7 +14,9 @@ def with_sections(page: str, lines: Sequence[str]) -> str:
     what is said of limits.
     """
     parts = _sections(page)
-    for about, text in _sections("\n".join(lines) + "\n").items():
+    measured = _sections("\n".join(lines) + "\n")
+    del measured[""]  # nothing stands before the first of them
+    for about, text in measured.items():
         if about not in parts:
             limits = parts.pop(LIMITS.partition(" ")[0], "")
             parts |= {about: text, LIMITS.partition(" ")[0]: limits}
