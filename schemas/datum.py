@@ -184,7 +184,7 @@ def _reader_of_field(avro: Any) -> tuple[bool, Read]:
     if isinstance(avro, list):
         null, value = avro
         if null != "null":
-            raise NotImplementedError("a union of other than null and one type")
+            raise ValueError("a field that may be absent is a union of null and one type")
         return True, _reader(value)
     return False, _reader(avro)
 
@@ -214,7 +214,7 @@ def _reader(avro: Any) -> Read:
             return _read_date
         case {"logicalType": "decimal", "precision": precision, "scale": scale}:
             return _decimal(precision, scale)
-    raise NotImplementedError(f"an Avro type that no schema of ours used before: {avro}")
+    raise ValueError(f"no schema of ours has fields of the Avro type {avro}")
 
 
 def reader_of_facts(schema: dict[str, Any]) -> Read:

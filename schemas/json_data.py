@@ -187,7 +187,7 @@ def _converter(avro: Any) -> Convert:
             return _day
         case {"logicalType": "decimal", "precision": precision, "scale": scale}:
             return _decimal(precision, scale)
-    raise NotImplementedError(f"an Avro type that no schema of ours used before: {avro}")
+    raise ValueError(f"no schema of ours has fields of the Avro type {avro}")
 
 
 _CONVERTERS: dict[bytes, Convert] = {}
