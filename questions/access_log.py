@@ -7,11 +7,9 @@ from datetime import datetime
 from pydantic import Field
 
 from ledger.access import ACTIONS
-from ledger.datastore import PgCursor
 from projections.access.queries import access_log
-from projections.answers import Answer
 from questions.parameters import Identifier, Paging, Window, one_of
-from questions.question import Question, RowModel
+from questions.question import Question, RowModel, asked_for_all
 from questions.tables import column, in_columns, instant, number, words
 
 
@@ -45,20 +43,6 @@ class AccessRow(RowModel):
     details: str | None = Field(description="What else was asked for")
 
 
-def _ask(cursor: PgCursor, asked: AccessLogParameters) -> Answer:
-    return access_log(
-        cursor,
-        as_of=asked.as_of,
-        from_=asked.from_,
-        to=asked.to,
-        customer_id=asked.customer_id,
-        who=asked.who,
-        action=asked.action,
-        limit=asked.limit,
-        token=asked.cursor,
-    )
-
-
 ACCESS_LOG = Question(
     command="access-log",
     path="/access-log",
@@ -66,7 +50,7 @@ ACCESS_LOG = Question(
     parameters=AccessLogParameters,
     row=AccessRow,
     about="access",
-    ask=_ask,
+    ask=asked_for_all(access_log),
     tables=in_columns(
         instant("When", "occurred_at"),
         words("Who", "who"),

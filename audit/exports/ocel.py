@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.exports.files import made_in_a_file
-from audit.exports.instants import exact
+from audit.exports.instants import exact, value_text
 from audit.exports.markup import content, quoted
 from audit.exports.objects import (
     CHANNEL,
@@ -30,7 +30,7 @@ from audit.exports.objects import (
     event_types,
 )
 from audit.exports.selection import Told, is_told, told_customers
-from schemas.fields import BOOLEAN, FLOAT, INTEGER, STRING, TIME, Value
+from schemas.fields import BOOLEAN, FLOAT, INTEGER, STRING, TIME
 
 if TYPE_CHECKING:
     import sqlite3
@@ -88,7 +88,7 @@ def ocel_xml(export: Export) -> Iterator[bytes]:
     for thing in _objects(export):
         attributes = "".join(
             f"<attribute name={quoted(change.name)} time={quoted(_since(change))}>"
-            f"{content(_text(change.value))}</attribute>"
+            f"{content(value_text(change.value))}</attribute>"
             for change in thing.changes
         )
         yield _element_xml(
@@ -97,7 +97,7 @@ def ocel_xml(export: Export) -> Iterator[bytes]:
     yield b"</objects>\n<events>\n"
     for event in _events(export):
         attributes = "".join(
-            f"<attribute name={quoted(name)}>{content(_text(value))}</attribute>"
+            f"<attribute name={quoted(name)}>{content(value_text(value))}</attribute>"
             for name, value in event.attributes.items()
         )
         head = (
@@ -156,7 +156,7 @@ def _object_json(thing: Object) -> dict[str, Any]:
         "id": thing.id,
         "type": thing.type,
         "attributes": [
-            {"name": change.name, "time": _since(change), "value": _text(change.value)}
+            {"name": change.name, "time": _since(change), "value": value_text(change.value)}
             for change in thing.changes
         ],
         "relationships": _related(thing.relations),
@@ -169,7 +169,7 @@ def _event_json(event: Event) -> dict[str, Any]:
         "type": event.type,
         "time": exact(event.at),
         "attributes": [
-            {"name": name, "value": _text(value)} for name, value in event.attributes.items()
+            {"name": name, "value": value_text(value)} for name, value in event.attributes.items()
         ],
         "relationships": _related(event.relations),
     }
@@ -292,12 +292,3 @@ def _table(name: str) -> str:
 
 def _since(change: Change) -> str:
     return _BEGINNING if change.at is None else exact(change.at.astimezone(UTC))
-
-
-def _text(value: Value) -> str:
-    match value:
-        case datetime():
-            return exact(value)
-        case bool():
-            return "true" if value else "false"
-    return str(value)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from audit.exports.cases import Case, cases_of
-from audit.exports.instants import exact
+from audit.exports.instants import value_text
 from audit.exports.markup import quoted
 from audit.exports.selection import Told
 from schemas.fields import BOOLEAN, FLOAT, INTEGER, STRING, TIME, Value, values_of
@@ -163,7 +163,8 @@ def _of_event(told: Told) -> Iterator[Attribute]:
 
 def _elements(attributes: Iterable[Attribute]) -> str:
     return "".join(
-        f"<{tag} key={_key(key)} value={quoted(_text(value))}/>\n" for tag, key, value in attributes
+        f"<{tag} key={_key(key)} value={quoted(value_text(value))}/>\n"
+        for tag, key, value in attributes
     )
 
 
@@ -171,12 +172,3 @@ def _elements(attributes: Iterable[Attribute]) -> str:
 def _key(key: str) -> str:
     """The key in quotes: there are few of them, and each comes again and again."""
     return quoted(key)
-
-
-def _text(value: Value) -> str:
-    match value:
-        case datetime():
-            return exact(value)
-        case bool():
-            return "true" if value else "false"
-    return str(value)
