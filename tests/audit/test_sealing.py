@@ -176,7 +176,7 @@ def test_a_database_that_is_away_is_told_of_once_and_asked_less_and_less_often(
             assert time.monotonic() - began > 1.4  # two pauses, the second one longer
             cluster.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             of.take(policy(1))
-            until(lambda: bool(sizes(of)))
+            until(lambda: bool(sizes(of)) and len(logged) == 2)
         finally:
             of.sealer.stop()
             thread.join()
