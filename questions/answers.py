@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from projections.answers import Answer
+from projections.spreadsheets import harmless, harmless_json
 from schemas.codec import instant_text
 
 
@@ -30,7 +31,8 @@ def plain(answer: Answer) -> dict[str, Any]:
 def csv_text(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> str:
     """Rows of plain values as CSV (RFC 4180) below a line of names.
 
-    `names` are those of a list without rows. What has parts is written as JSON; null is empty.
+    `names` are those of a list without rows. What has parts is written as JSON; null is empty; what
+    begins like a formula is marked as text, see `projections.spreadsheets.harmless`.
     """
     rows = list(rows)
     text = io.StringIO()
@@ -42,7 +44,12 @@ def csv_text(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    match value:
+        case str():
+            return harmless(value)
+        case dict() | list():
+            return harmless_json(json.dumps(value, ensure_ascii=False))
+    return value
 
 
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -15,6 +14,7 @@ from typing import Any
 from audit.exports.files import made_in_a_file
 from audit.exports.instants import exact
 from audit.exports.selection import Told
+from projections.spreadsheets import harmless, harmless_json
 
 COLUMNS: dict[str, type] = {
     "position": int,
@@ -45,12 +45,6 @@ LARGEST_WORKBOOK_EVENTS = 1_048_575
 
 _LONGEST_CELL = 32_767
 _ROWS_AT_ONCE = 5_000
-# Where a cell begins for a program that splits rows at semicolons or tabs: it splits what stands in
-# double quotes as well, because there they do not begin the cell. So they can begin a later one.
-_AFTER = ";\t\r\n"
-_FORMULAS = "=+\\-@\t\r\n＝＋－＠'"
-_BEGINS = re.compile(f'\\A(?=[{_FORMULAS}])|(?<=[{_AFTER}])(?=[{_FORMULAS}"])')
-_BEGINS_IN_JSON = re.compile(f';(?=[{_FORMULAS}"])')
 
 
 class TooLarge(ValueError):
@@ -80,7 +74,7 @@ def csv_rows(told: Iterable[Told]) -> Iterator[bytes]:
     writer.writerow(COLUMNS)
     for each in told:
         writer.writerow(
-            _harmless_json(value) if name == "data" else harmless(_text(value))
+            harmless_json(_json(value)) if name == "data" else harmless(_text(value))
             for name, value in _row(each).items()
         )
         if text.tell() > 64 * 1024:
@@ -129,20 +123,6 @@ def parquet(told: Iterable[Told], about: str) -> Iterator[bytes]:
                 writer.write_table(pyarrow.Table.from_pylist(some, schema=schema))
 
     yield from made_in_a_file("export.parquet", write)
-
-
-def harmless(text: str) -> str:
-    """The text such that a spreadsheet takes it for text: with a single quote before what begins
-    like a formula, or with a single quote itself, at its start and after each semicolon, tab and
-    line break, and before double quotes after these. So no first single quote there belongs to the
-    value.
-    """
-    return _BEGINS.sub("'", text)
-
-
-def _harmless_json(value: Any) -> str:
-    """JSON of the same value, in which no semicolon stands before what begins like a formula."""
-    return _BEGINS_IN_JSON.sub(r"\\u003b", _json(value))
 
 
 def _workbook(path: Path, told: Iterable[Told], about: str, as_of: datetime) -> None:

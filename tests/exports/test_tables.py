@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from audit.exports import tables
 from audit.exports.instants import exact
-from audit.exports.tables import COLUMNS, TooLarge, harmless
+from audit.exports.tables import COLUMNS, TooLarge
 from ledger.datastore import Datastore
+from projections.spreadsheets import harmless
 from tests.exports.telling import AS_OF, FORMULA, HISTORY, exported
 from tests.projections.history import at, tell
 
