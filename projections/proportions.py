@@ -2,7 +2,8 @@
 
 from math import sqrt
 
-from projections.survival import Z
+Z = 1.959963984540054
+"""97.5 % of a standard normal distribution lies below it."""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float] | tuple[None, None]:

@@ -5,51 +5,93 @@ where it reaches one half; where it stays at exactly one half for a while, the m
 so that without anyone waiting it is the ordinary median. The interval is that of Brookmeyer and
 Crowley (1982): all t at which one half lies within the 95 % confidence band, the band being
 Greenwood's on the scale log(-log) (Kalbfleisch and Prentice), which stays within 0 and 1. Where
-the estimate does not come down to one half the median is null: not reached. Where a band does not
-its limit is null: not reached either, or the estimate fell to zero first, where Greenwood's formula
-gives no band, as in R's survfit. So both limits are null where all ended at one instant.
+the estimate does not come down to one half the median is None: not reached. Where a band does not
+its limit is None: not reached either, or the estimate fell to zero first, where Greenwood's formula
+gives no band, as in R's survfit. So both limits are None where all ended at one instant.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from math import log
+from typing import NamedTuple
 
-from ledger.sql import named_queries
+import numpy as np
+from numpy.typing import NDArray
 
-_SQL = named_queries(Path(__file__).with_name("survival.sql"))
+from projections.proportions import Z
 
-Z = 1.959963984540054
-"""97.5 % of a standard normal distribution lies below it."""
+Seconds = NDArray[np.float64]
+Ended = NDArray[np.bool_]
+"""Whether a wait ended after its seconds; if not, it still lasted."""
+
+_HALF = log(0.5)
+_TOLERANCE = 1e-9
+"""A curve so near to one half is there: sums of logarithms are not exact."""
 
 
-def kaplan_meier(names: Sequence[str], measured: str = "measured", prefix: str = "") -> str:
-    """Common table expressions; the last is `km` with the groups `names`, `median`, `low`, `high`.
+class Median(NamedTuple):
+    """A median in seconds with the limits of its 95 % interval; None: it cannot be said."""
 
-    `measured` is a table with the groups, `seconds` (float8) and `ended` (false: still waiting
-    after so many seconds). A group in which nobody's wait ended has no row. All expressions begin
-    with `prefix`, so that a statement can have several curves.
+    median: float | None
+    low: float | None
+    high: float | None
+
+
+def kaplan_meier(seconds: Seconds, ended: Ended) -> Median:
+    """The median of waits, in any order; all None if none has ended."""
+    times, ends, at_risk = _ends(seconds, ended)
+    if not times.size:
+        return Median(None, None, None)
+    log_left = _log_left(ends, at_risk)
+    middle = _middle(times, log_left, _HALF)
+    if at_risk[-1] == ends[-1]:  # nobody is left, and there is no band
+        times, ends, at_risk, log_left = times[:-1], ends[:-1], at_risk[:-1], log_left[:-1]
+    # Those who ended at one instant count one by one: Greenwood's terms, 1/n(n-1) + 1/(n-1)(n-2),
+    # are 2/n(n-2).
+    greenwood = np.cumsum(ends / (at_risk * (at_risk - ends)))
+    width = Z * np.sqrt(greenwood) / -log_left
+    low, high = (_first(times, log_left * np.exp(side * width) <= _HALF) for side in (1, -1))
+    return Median(middle, low, high)
+
+
+def standardised(strata: Iterable[tuple[float, Seconds, Ended]]) -> float | None:
+    """The median that waits would have if every stratum had its share; None: not reached.
+
+    Direct standardisation: of each stratum the share (1 in total), and the waits in it. What is
+    weighted are the curves. Says nothing sensible if a stratum has no waits.
     """
-    return f"{_curve(names, measured, prefix)}, {_filled('median', names, measured, prefix)}"
+    fallen = []
+    for share, seconds, ended in strata:
+        times, ends, at_risk = _ends(seconds, ended)
+        left = np.exp(_log_left(ends, at_risk))
+        fallen.append((times, share * -np.diff(left, prepend=1.0)))
+    if not fallen:
+        return None
+    times, falls = (np.concatenate(each) for each in zip(*fallen, strict=True))
+    order = np.argsort(times)
+    return _middle(times[order], 1 - np.cumsum(falls[order]), 0.5)
 
 
-def standardised() -> str:
-    """Common table expressions; the last is `adjusted` with `channel` and `median`.
-
-    Direct standardisation: from `strata` (`channel`, `stratum`, `seconds`, `ended`) and `mix`
-    (`stratum`, `share`: 1 in total), the median that each channel would have if every stratum had
-    the share that it has in the mix. Says nothing sensible of a channel that lacks a stratum.
-    """
-    return f"{_curve(['channel', 'stratum'], 'strata', 'strata_')}, {_SQL['standardised']}"
+def _ends(seconds: Seconds, ended: Ended) -> tuple[Seconds, Seconds, Seconds]:
+    """When waits ended, how many at that instant, and how many had lasted until then."""
+    times, ends = np.unique(seconds[ended], return_counts=True)
+    at_risk = len(seconds) - np.searchsorted(np.sort(seconds), times)
+    return times, ends.astype(np.float64), at_risk.astype(np.float64)
 
 
-def _curve(names: Sequence[str], measured: str, prefix: str) -> str:
-    return _filled("curve", names, measured, prefix)
+def _log_left(ends: Seconds, at_risk: Seconds) -> Seconds:
+    """The logarithm of the share that is left after each end."""
+    with np.errstate(divide="ignore"):  # of nobody left it is -infinity
+        return np.cumsum(np.log(1 - ends / at_risk))
 
 
-def _filled(statement: str, names: Sequence[str], measured: str, prefix: str) -> str:
-    return (
-        _SQL[statement]
-        .replace("{names}", ", ".join(names))
-        .replace("{measured}", measured)
-        .replace("{prefix}", prefix)
-        .replace("{z}", repr(Z))
-    )
+def _middle(times: Seconds, curve: Seconds, half: float) -> float | None:
+    """Where a falling curve is at one half."""
+    reached = _first(times, curve <= half + _TOLERANCE)
+    below = _first(times, curve < half - _TOLERANCE)
+    if reached is None:
+        return None
+    return (reached + (reached if below is None else below)) / 2
+
+
+def _first(times: Seconds, where: NDArray[np.bool_]) -> float | None:
+    return float(times[where.argmax()]) if where.any() else None

@@ -9,7 +9,7 @@ from projections.answers import Answer, answer, fetch, window
 from projections.explaining import Behind, explain
 from projections.policies.costs import COST_OF_ONE, COSTS, cost
 from projections.promises.queries import JUDGED
-from projections.survival import kaplan_meier, standardised
+from projections.survival_statements import kaplan_meier, standardised
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 _SHARED = ("touched", "talked", "measured", "helped", "tiered", "complained", "thought")

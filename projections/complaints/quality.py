@@ -16,7 +16,7 @@ from projections.complaints.judging import RULES
 from projections.complaints.reading import READ_MODELS, Judged, judged
 from projections.explaining import Behind, explain, told, worked_out
 from projections.grouping import Dimensions
-from projections.survival import kaplan_meier
+from projections.survival_statements import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("quality.sql"))
 

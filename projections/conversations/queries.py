@@ -14,7 +14,7 @@ from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
 from projections.conversations.targets import targets
 from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
-from projections.survival import kaplan_meier
+from projections.survival_statements import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 _READ_MODELS = ("conversations", "policies", "customers")

@@ -14,7 +14,7 @@ from projections.answers import Answer, WrongParameter, answer, cut, fetch, page
 from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
 from projections.promises.fold import PromiseFact, counting
-from projections.survival import kaplan_meier
+from projections.survival_statements import kaplan_meier
 from schemas.codec import decode, to_json
 
 VERDICTS = ("kept", "kept_late", "broken", "overdue", "pending", "withdrawn")

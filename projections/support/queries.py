@@ -13,7 +13,7 @@ from projections import grouping
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
 from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
-from projections.survival import kaplan_meier
+from projections.survival_statements import kaplan_meier
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 _READ_MODELS = ("support", "promises", "complaints", "conversations")
