@@ -9,9 +9,11 @@ elements, of each dimension its length and where it begins, and of each element 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from struct import Struct
+from threading import Lock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from ledger.datastore import PgCursor
@@ -62,16 +64,29 @@ def fetch_arrays(
     integers, float8, bool and "char" are numpy's, of one dimension; those of timestamptz are int64,
     microseconds since 2000-01-01 UTC, the largest and smallest for infinity and -infinity.
 
+    The types of the columns must not depend on the parameters.
+
     Raises ValueError for columns of other types, and for arrays of several dimensions or with nulls
     among their elements.
     """
+    columns = _columns(cursor, statement, parameters)
     asked = cursor.mogrify(statement, parameters)
-    # COPY tells neither names nor types. Of no rows they cost no more than a plan.
-    cursor.execute(b"SELECT * FROM (" + asked + b"\n) AS described LIMIT 0")
-    columns = [(column.name, _reader(*column[:2])) for column in cursor.description or ()]
     copied = BytesIO()
     cursor.copy_expert(b"COPY (" + asked + b"\n) TO STDOUT (FORMAT binary)", copied)
     return list(_rows(copied.getbuffer(), columns))
+
+
+@cached(LRUCache(1_000), key=lambda _, statement, __: statement, lock=Lock())
+def _columns(
+    cursor: PgCursor, statement: str, parameters: Mapping[str, Any]
+) -> list[tuple[str, _Reader]]:
+    """The names of the columns, and how they are read: COPY tells neither.
+
+    Of no rows they cost no more than a plan, which is a tenth of what some questions take: of one
+    statement they are asked for once, so its parameters must not change its types.
+    """
+    cursor.execute(f"SELECT * FROM ({statement}\n) AS described LIMIT 0", parameters)
+    return [(column.name, _reader(*column[:2])) for column in cursor.description or ()]
 
 
 def _rows(copied: memoryview, columns: Sequence[tuple[str, _Reader]]) -> Iterator[dict[str, Any]]:

@@ -26,15 +26,7 @@ def columns(by: Sequence[str], dimensions: Dimensions) -> list[str]:
 
 
 def filled(statement: str, by: Sequence[str], dimensions: Dimensions) -> str:
-    """A statement with its `{dimensions}` (terms and names), `{names}`, `{shown}` and `{found}`.
-
-    The latter are the names as columns of `figures` and of `km`.
-    """
+    """A statement with its `{dimensions}` (terms and names) and its `{names}`."""
     terms = [f"{term} AS {name}" for name, term in (dimensions[each] for each in by)]
-    names = columns(by, dimensions)
-    return (
-        statement.replace("{dimensions}", ", ".join(terms))
-        .replace("{names}", ", ".join(names))
-        .replace("{shown}", ", ".join(f"figures.{name}" for name in names))
-        .replace("{found}", ", ".join(f"km.{name}" for name in names))
-    )
+    names = ", ".join(columns(by, dimensions))
+    return statement.replace("{dimensions}", ", ".join(terms)).replace("{names}", names)

@@ -11,7 +11,7 @@ gives no band, as in R's survfit. So both limits are None where all ended at one
 """
 
 from collections.abc import Iterable
-from math import log
+from math import ceil, floor, log
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +69,22 @@ def standardised(strata: Iterable[tuple[float, Seconds, Ended]]) -> float | None
     times, falls = (np.concatenate(each) for each in zip(*fallen, strict=True))
     order = np.argsort(times)
     return _middle(times[order], 1 - np.cumsum(falls[order]), 0.5)
+
+
+def percentiles(seconds: Seconds, shares: Iterable[float]) -> list[float | None]:
+    """Below how many seconds so large a share lies, each from 0 to 1; None of none.
+
+    Between two neighbours the straight line, as PostgreSQL's percentile_cont has it.
+    """
+    if not seconds.size:
+        return [None for _ in shares]
+    ordered = np.sort(seconds)
+    return [_at(ordered, share * (len(ordered) - 1)) for share in shares]
+
+
+def _at(ordered: Seconds, index: float) -> float:
+    below, above = float(ordered[floor(index)]), float(ordered[ceil(index)])
+    return below + (index - floor(index)) * (above - below)
 
 
 def _ends(seconds: Seconds, ended: Ended) -> tuple[Seconds, Seconds, Seconds]:

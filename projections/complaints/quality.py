@@ -16,7 +16,7 @@ from projections.complaints.judging import RULES
 from projections.complaints.reading import READ_MODELS, Judged, judged
 from projections.explaining import Behind, explain, told, worked_out
 from projections.grouping import Dimensions
-from projections.survival_statements import kaplan_meier
+from projections.waits import fetch_waits
 
 _SQL = named_queries(Path(__file__).with_name("quality.sql"))
 
@@ -70,10 +70,10 @@ def complaint_quality(
     tallies: dict[Group, _Tally] = defaultdict(_Tally)
     for row, each in zip(rows, judged(cursor, rows, as_of=as_of), strict=True):
         tallies[tuple(row[name] for name in names)].add(each)
-    cursor.execute(times, asked)
-    medians = {tuple(row[: len(by) + 1]): row[len(by) + 1 :] for row in cursor}
+    waits = fetch_waits(cursor, times, asked, of=[f"{step}_" for step in FOUR], percentiles={})
+    medians = {tuple(row[name] for name in names): row for row in waits}
     summed = [
-        dict(zip(names, group, strict=True)) | tallies[group].figures() | _times(group, medians)
+        dict(zip(names, group, strict=True)) | tallies[group].figures() | medians[group]
         for group in sorted(tallies, key=_nulls_last)
     ]
     return answer(cursor, READ_MODELS, as_of, summed)
@@ -81,15 +81,6 @@ def complaint_quality(
 
 def _nulls_last(group: Group) -> list[tuple[bool, str]]:
     return [(name is None, name or "") for name in group]
-
-
-def _times(group: Group, medians: Mapping[tuple[Any, ...], Sequence[Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for step in FOUR:
-        median, low, high = medians.get((*group, step), (None, None, None))
-        name = f"{step}_km_median_seconds"
-        found |= {name: median, f"{name}_low": low, f"{name}_high": high}
-    return found
 
 
 class _Tally:
@@ -136,7 +127,6 @@ def _share(part: int, whole: int) -> float | None:
 @cache
 def _statements(by: tuple[str, ...]) -> tuple[str, str]:
     """The complaints with their groups, and the times of the four by group."""
-    survival = kaplan_meier([*grouping.columns(by, _DIMENSIONS), "step"], measured="waits")
     complaints = (
         _SQL["complaints"]
         .replace("{grouped_by}", "")
@@ -144,18 +134,12 @@ def _statements(by: tuple[str, ...]) -> tuple[str, str]:
         .replace("{planned}", _SQL["planned"] if {"root_cause", "origin"} & set(by) else "")
     )
     waits = _SQL["waits"].replace("{identified}", "")
-    listed, times = (
-        grouping.filled(
-            _SQL[name]
-            .replace("{complaints}", complaints)
-            .replace("{grouped_by}", "")
-            .replace("{waits}", waits),
-            by,
-            _DIMENSIONS,
-        )
-        for name in ("listed", "times")
+    listed = _SQL["listed"].replace("{grouped_by}", "")
+    times = _SQL["times"].replace("{waits}", waits)
+    return (
+        grouping.filled(listed.replace("{complaints}", complaints), by, _DIMENSIONS),
+        grouping.filled(times.replace("{complaints}", complaints), by, _DIMENSIONS),
     )
-    return listed, times.replace("{kaplan_meier}", survival)
 
 
 GROUPS = tuple(grouping.columns(DIMENSIONS, _DIMENSIONS))

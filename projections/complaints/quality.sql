@@ -35,8 +35,18 @@ SELECT complaint_id, customer_id, raised_at, raised_by, {names}{grouped_by} FROM
 -- name: times
 {complaints}, waits AS (
     {waits}
-), {kaplan_meier}
-SELECT {names}, step, median, low, high FROM km
+)
+SELECT {names},
+    array_agg(seconds) FILTER (WHERE step = 'acknowledge') AS acknowledge_seconds,
+    array_agg(ended) FILTER (WHERE step = 'acknowledge') AS acknowledge_ended,
+    array_agg(seconds) FILTER (WHERE step = 'apologize') AS apologize_seconds,
+    array_agg(ended) FILTER (WHERE step = 'apologize') AS apologize_ended,
+    array_agg(seconds) FILTER (WHERE step = 'amend') AS amend_seconds,
+    array_agg(ended) FILTER (WHERE step = 'amend') AS amend_ended,
+    array_agg(seconds) FILTER (WHERE step = 'anticipate') AS anticipate_seconds,
+    array_agg(ended) FILTER (WHERE step = 'anticipate') AS anticipate_ended
+FROM waits
+GROUP BY {names}
 
 -- name: waits
 SELECT {names}{identified}, step,

@@ -14,7 +14,7 @@ from projections.conversations.fold import FIRST_RESPONSE, METRICS, NEXT_REPLY
 from projections.conversations.targets import targets
 from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
-from projections.survival_statements import kaplan_meier
+from projections.waits import fetch_waits
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 _READ_MODELS = ("conversations", "policies", "customers")
@@ -38,6 +38,8 @@ _DIMENSIONS: Dimensions = {
 }
 DIMENSIONS = tuple(_DIMENSIONS)
 """By what response times can be grouped, one or several at once."""
+
+_PERCENTILES = {"median": 0.5, "p90": 0.9, "p99": 0.99}
 
 
 class UnknownMetric(WrongParameter):
@@ -75,7 +77,10 @@ def response_times(
     grouping.check(by, _DIMENSIONS)
     asked = {"as_of": as_of, "metric": metric, "channel": channel, **window(from_, to)}
     statement, parameters = _with_targets(cursor, _response_times(tuple(by)), asked)
-    return answer(cursor, _READ_MODELS, as_of, fetch(cursor, statement, parameters))
+    rows = fetch_waits(
+        cursor, statement, parameters, of=("", "business_"), percentiles=_PERCENTILES
+    )
+    return answer(cursor, _READ_MODELS, as_of, rows)
 
 
 def behind_response_times(
@@ -104,15 +109,7 @@ def _with_targets(
 
 @cache
 def _response_times(by: tuple[str, ...]) -> str:
-    groups = grouping.columns(by, _DIMENSIONS)
-    business = kaplan_meier(groups, measured="business_waits", prefix="business_")
-    statement = (
-        _SQL["response_times"]
-        .replace("{judged_waits}", _SQL["judged_waits"])
-        .replace("{kaplan_meier}", kaplan_meier(groups, measured="waits"))
-        .replace("{business_kaplan_meier}", business)
-        .replace("{business_found}", ", ".join(f"business_km.{name}" for name in groups))
-    )
+    statement = _SQL["response_times"].replace("{judged_waits}", _SQL["judged_waits"])
     return grouping.filled(statement, by, _DIMENSIONS)
 
 

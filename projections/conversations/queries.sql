@@ -68,38 +68,19 @@ levels AS (
 )
 
 -- name: response_times
-WITH {judged_waits}, figures AS (
-    SELECT {names},
-        count(*) FILTER (WHERE ended) AS answered,
-        count(*) FILTER (WHERE NOT ended) AS waiting,
-        percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY seconds)
-            FILTER (WHERE ended) AS percentiles,
-        percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY business_seconds)
-            FILTER (WHERE ended) AS business_percentiles,
-        count(within_target) AS judged,
-        count(*) FILTER (WHERE within_target)::float8 / nullif(count(within_target), 0) AS within_target
-    FROM judged
-    GROUP BY {names}
-), {kaplan_meier}, business_waits AS (
-    SELECT {names}, business_seconds AS seconds, ended
-    FROM waits
-    WHERE business_seconds IS NOT NULL
-), {business_kaplan_meier}
-SELECT {shown}, %(metric)s AS metric, answered, waiting,
-    percentiles[1] AS median_seconds, percentiles[2] AS p90_seconds, percentiles[3] AS p99_seconds,
-    km.median AS km_median_seconds, km.low AS km_median_seconds_low, km.high AS km_median_seconds_high,
-    business_percentiles[1] AS business_median_seconds,
-    business_percentiles[2] AS business_p90_seconds,
-    business_percentiles[3] AS business_p99_seconds,
-    business_km.median AS business_km_median_seconds,
-    business_km.low AS business_km_median_seconds_low,
-    business_km.high AS business_km_median_seconds_high,
-    judged, within_target
-FROM figures
--- Arrays are equal where both have a null, so that groups whose name is not known find each other.
-LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
-LEFT JOIN business_km ON ARRAY[{shown}] = ARRAY[{business_found}]
-ORDER BY {shown}
+WITH {judged_waits}
+SELECT {names}, %(metric)s::text AS metric,
+    count(*) FILTER (WHERE ended) AS answered,
+    count(*) FILTER (WHERE NOT ended) AS waiting,
+    array_agg(seconds) AS seconds,
+    array_agg(ended) AS ended,
+    coalesce(array_agg(business_seconds) FILTER (WHERE business_seconds IS NOT NULL), '{}') AS business_seconds,
+    coalesce(array_agg(ended) FILTER (WHERE business_seconds IS NOT NULL), '{}') AS business_ended,
+    count(within_target) AS judged,
+    count(*) FILTER (WHERE within_target)::float8 / nullif(count(within_target), 0) AS within_target
+FROM judged
+GROUP BY {names}
+ORDER BY {names}
 
 -- name: behind_response_times
 WITH {judged_waits}, known_calendars AS (

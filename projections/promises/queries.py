@@ -14,7 +14,7 @@ from projections.answers import Answer, WrongParameter, answer, cut, fetch, page
 from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
 from projections.promises.fold import PromiseFact, counting
-from projections.survival_statements import kaplan_meier
+from projections.waits import fetch_waits
 from schemas.codec import decode, to_json
 
 VERDICTS = ("kept", "kept_late", "broken", "overdue", "pending", "withdrawn")
@@ -169,17 +169,17 @@ def promise_quality(
     """
     grouping.check(by, _DIMENSIONS)
     asked = {"as_of": as_of, **window(from_, to)}
-    rows = fetch(cursor, _quality(tuple(by)), asked)
+    rows = fetch_waits(
+        cursor, _quality(tuple(by)), asked, of=("late_",), percentiles={"median": 0.5}
+    )
     rests_on = ["promises", "customers"] if "tier" in by else ["promises"]
     return answer(cursor, rests_on, as_of, rows)
 
 
 @cache
 def _quality(by: tuple[str, ...]) -> str:
-    survival = kaplan_meier(grouping.columns(by, _DIMENSIONS), measured="late")
     statement = (
         _SQL["quality"]
-        .replace("{kaplan_meier}", survival)
         .replace("{judged}", JUDGED)
         .replace("{late_seconds}", _SQL["late_seconds"])
         .replace("{held}", _SQL["held"] if "tier" in by else "")

@@ -69,7 +69,7 @@ WHERE f.promise_id = %(promise_id)s AND f.occurred_at <= %(as_of)s
 ORDER BY f.occurred_at, f.rank, f.event_id
 
 -- name: quality
-WITH due AS MATERIALIZED (
+WITH due AS (
     SELECT {dimensions}, verdict, due_by, made_by, sides_weighed, below_standard, below_competitor,
         delivered_otherwise, {late_seconds} AS late_seconds
     FROM ({judged}) AS promise
@@ -83,8 +83,8 @@ WITH due AS MATERIALIZED (
         count(*) FILTER (WHERE verdict = 'overdue') AS overdue,
         count(*) FILTER (WHERE verdict = 'pending') AS pending,
         count(*) FILTER (WHERE verdict = 'withdrawn') AS withdrawn,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY late_seconds)
-            FILTER (WHERE verdict = 'kept_late') AS late_median_seconds,
+        coalesce(array_agg(late_seconds) FILTER (WHERE late_seconds IS NOT NULL), '{}') AS late_seconds,
+        coalesce(array_agg(verdict = 'kept_late') FILTER (WHERE late_seconds IS NOT NULL), '{}') AS late_ended,
         count(*) FILTER (WHERE due_by <> made_by) AS due_moved,
         sum(sides_weighed) / (4.0::float8 * count(*)) AS weighed,
         count(*) FILTER (WHERE below_standard) AS below_standard,
@@ -92,23 +92,14 @@ WITH due AS MATERIALIZED (
         count(*) FILTER (WHERE delivered_otherwise) AS delivered_otherwise
     FROM due
     GROUP BY {names}
-), late AS (
-    SELECT {names}, late_seconds AS seconds, verdict = 'kept_late' AS ended
-    FROM due
-    WHERE late_seconds IS NOT NULL
-), {kaplan_meier}
-SELECT {shown}, promises_due, kept, kept_late, broken, overdue, pending, withdrawn,
+)
+SELECT {names}, promises_due, kept, kept_late, broken, overdue, pending, withdrawn,
     kept::float8 / nullif(kept + kept_late + broken + overdue, 0) AS keep_rate,
     kept::float8 / nullif(kept + kept_late + broken, 0) AS settled_keep_rate,
-    late_median_seconds,
-    km.median AS late_km_median_seconds,
-    km.low AS late_km_median_seconds_low,
-    km.high AS late_km_median_seconds_high,
+    late_seconds, late_ended,
     due_moved, weighed, below_standard, below_competitor, delivered_otherwise
 FROM figures
--- Arrays are equal where both have a null, so that groups whose name is not known find each other.
-LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
-ORDER BY {shown}
+ORDER BY {names}
 
 -- name: held
 LEFT JOIN (

@@ -13,7 +13,7 @@ from projections import grouping
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page, window
 from projections.explaining import Behind, explain
 from projections.grouping import Dimensions
-from projections.survival_statements import kaplan_meier
+from projections.waits import fetch_waits
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
 _READ_MODELS = ("support", "promises", "complaints", "conversations")
@@ -170,16 +170,15 @@ def support_times(
     Raises UnknownDimension.
     """
     grouping.check(by, _DIMENSIONS)
-    rows = fetch(cursor, _times(tuple(by)), {"as_of": as_of, **window(from_, to)})
+    asked = {"as_of": as_of, **window(from_, to)}
+    rows = fetch_waits(cursor, _times(tuple(by)), asked, percentiles={"median": 0.5, "p90": 0.9})
     return answer(cursor, ["support"], as_of, rows)
 
 
 @cache
 def _times(by: tuple[str, ...]) -> str:
-    survival = kaplan_meier(grouping.columns(by, _DIMENSIONS))
     measured = _SQL["measured"].replace("{identified}", "")
-    statement = _SQL["times"].replace("{measured}", measured)
-    return grouping.filled(statement.replace("{kaplan_meier}", survival), by, _DIMENSIONS)
+    return grouping.filled(_SQL["times"].replace("{measured}", measured), by, _DIMENSIONS)
 
 
 _IDENTIFIED = (

@@ -76,26 +76,19 @@ FROM support_requests
 WHERE requested_at >= %(from)s AND requested_at < %(to)s AND requested_at <= %(as_of)s
 
 -- name: times
-WITH measured AS MATERIALIZED (
+WITH measured AS (
     {measured}
-), figures AS (
-    SELECT {names},
-        count(*) AS requests,
-        count(*) FILTER (WHERE ended) AS answered,
-        count(*) FILTER (WHERE fulfilled) AS fulfilled,
-        count(*) FILTER (WHERE NOT ended) AS open,
-        percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY seconds)
-            FILTER (WHERE ended) AS percentiles
-    FROM measured
-    GROUP BY {names}
-), {kaplan_meier}
-SELECT {shown}, requests, answered, fulfilled, open,
-    percentiles[1] AS median_seconds, percentiles[2] AS p90_seconds,
-    km.median AS km_median_seconds, km.low AS km_median_seconds_low, km.high AS km_median_seconds_high
-FROM figures
--- Arrays are equal where both have a null, so that groups whose name is not known find each other.
-LEFT JOIN km ON ARRAY[{shown}] = ARRAY[{found}]
-ORDER BY {shown}
+)
+SELECT {names},
+    count(*) AS requests,
+    count(*) FILTER (WHERE ended) AS answered,
+    count(*) FILTER (WHERE fulfilled) AS fulfilled,
+    count(*) FILTER (WHERE NOT ended) AS open,
+    array_agg(seconds) AS seconds,
+    array_agg(ended) AS ended
+FROM measured
+GROUP BY {names}
+ORDER BY {names}
 
 -- name: behind_times
 WITH measured AS (
