@@ -89,8 +89,8 @@ def linked(question: Question[Any], asked: AsOf, answer: Answer) -> Answer:
         return answer
     if isinstance(behind, OneThing):
         names = {*AsOf.model_fields, *behind.takes}
-        world = _world(names, asked, answer) if behind.as_of else {}
-        links = [_thing_link(behind, row, urlencode(world)) for row in answer.rows]
+        query = urlencode(_world(names, asked, answer)) if behind.as_of else ""
+        links = [_thing_link(behind, row, query) for row in answer.rows]
     else:
         world = _world({*Window.model_fields, *behind.takes}, asked, answer)
         path = behind.path if isinstance(behind, Listed) else EXPLAIN_PATH

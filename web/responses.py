@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from projections.answers import Answer
-from questions.answers import csv_text, plain
+from questions.answers import csv_text, json_text, plain
 from questions.question import columns
 from web.preferences import CSV, JSON
 from web.problems import documented
@@ -28,10 +28,10 @@ def response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer, whose rows `row` describes. In CSV what is not a row stands in headers."""
-    answer = plain(told)
     headers = {"Vary": "Accept", **(headers or {})}
     if media_type == JSON:
-        return JSONResponse(answer, headers=headers)
+        return Response(json_text(told), media_type=JSON, headers=headers)
+    answer = plain(told)
     more = {
         "Servicetrail-Position": str(answer["position"]),
         "Servicetrail-As-Of": answer["as_of"],

@@ -52,13 +52,13 @@ def timeline(
     return answer(cursor, ["timeline", "customers"], wanted.as_of, told, next_)
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _told(row: dict[str, Any]) -> dict[str, Any]:
     data = decode(bytes(row["fingerprint"]), bytes(row["facts"]))
-    shown = {name: value for name, value in row.items() if name not in _HIDDEN}
-    return shown | {
-        "summary": sentence(row["type"], data),
-        "data": without_personal(row["type"], to_json(row["type"], data)),
-    }
+    for name in _HIDDEN:
+        del row[name]
+    row["summary"] = sentence(row["type"], data)
+    row["data"] = without_personal(row["type"], to_json(row["type"], data))
+    return row
 
 
 def without_personal(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
