@@ -29,7 +29,7 @@ def fetch_waits(
     that ended, and `…km_median_seconds` with `_low` and `_high` over all of them, as
     `projections.survival` defines them.
     """
-    # Importing numpy takes as long as starting a command: only what needs figures shall wait.
+    # Importing numpy takes a tenth of a second: only who asks for figures shall wait for it.
     from projections.arrays import fetch_arrays
 
     rows = fetch_arrays(cursor, statement, parameters)
