@@ -6,7 +6,7 @@ is `violated` once it is, and else `pending` until the complaint is closed. So a
 time alone exactly where a deadline passes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -59,6 +59,24 @@ def judgement(case: Case) -> Judgement:
     verdict = "deviating" if violated else "open" if PENDING in states else "conforming"
     fitness = satisfied / (satisfied + violated) if satisfied + violated else None
     return Judgement(verdict, fitness, rules)
+
+
+def turns(case: Case) -> Iterator[datetime]:
+    """The deadlines after which a rule may stand otherwise though nothing has happened.
+
+    Between two of them the case is judged alike, as long as no other steps, policies or tier are
+    known of it.
+    """
+    deadlines = [(metric, case.raised) for metric in ("acknowledge", "apologize", "resolution")]
+    if case.closing is not None:
+        yield case.closing.occurred_at + ANTICIPATED_WITHIN
+        deadlines.append(("anticipate", case.closing))
+    for metric, since in deadlines:
+        level = case.level(metric)
+        # What is due beyond the hours worked out for the book is not over at any as-of in them.
+        due_at = level and case.book.due_at(level, since.occurred_at)
+        if due_at:
+            yield due_at
 
 
 def _acknowledged(case: Case) -> Ruling:

@@ -4,6 +4,15 @@ SELECT event_id, complaint_id, type, occurred_at, rank, channel, topic, severity
 FROM complaint_steps
 WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
 
+-- name: known
+-- Which steps are known of each complaint, told briefly. An event never changes, and if one of its id is recorded
+-- elsewhere, or once more after a restore, it is at another time.
+SELECT complaint_id, encode(sha256(string_agg(
+    uuid_send(event_id) || timestamptz_send(recorded_at), '' ORDER BY occurred_at, rank, event_id)), 'hex')
+FROM complaint_steps
+WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
+GROUP BY complaint_id
+
 -- name: tiers
 SELECT wanted.complaint_id, t.tier
 FROM unnest(%(complaints)s::text[], %(customers)s::text[], %(raised)s::timestamptz[])

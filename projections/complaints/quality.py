@@ -1,7 +1,7 @@
 """Answers how well complaints were recovered from, by group."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,9 @@ from projections import grouping
 from projections.answers import Answer, answer, fetch, window
 from projections.complaints.case import NOT_APPLICABLE, SATISFIED, VIOLATED
 from projections.complaints.judging import RULES
-from projections.complaints.reading import READ_MODELS, Judged, judged
+from projections.complaints.reading import READ_MODELS, Judged, further_complaints, judged
+from projections.complaints.standing import Standing, standings
+from projections.complaints.verifying import verified_state
 from projections.explaining import Behind, explain, told, worked_out
 from projections.grouping import Dimensions
 from projections.waits import fetch_waits
@@ -68,8 +70,10 @@ def complaint_quality(
     listed, times = _statements(tuple(by))
     rows = fetch(cursor, listed, asked)
     tallies: dict[Group, _Tally] = defaultdict(_Tally)
-    for row, each in zip(rows, judged(cursor, rows, as_of=as_of), strict=True):
-        tallies[tuple(row[name] for name in names)].add(each)
+    standing = standings(cursor, rows, as_of=as_of)
+    worked = _preventions(cursor, rows, standing, as_of)
+    for row, each, prevention in zip(rows, standing, worked, strict=True):
+        tallies[tuple([row[name] for name in names])].add(each, prevention)
     waits = fetch_waits(cursor, times, asked, of=[f"{step}_" for step in FOUR], percentiles={})
     medians = {tuple(row[name] for name in names): row for row in waits}
     summed = [
@@ -77,6 +81,21 @@ def complaint_quality(
         for group in sorted(tallies, key=_nulls_last)
     ]
     return answer(cursor, READ_MODELS, as_of, summed)
+
+
+def _preventions(
+    cursor: PgCursor,
+    rows: Sequence[Mapping[str, Any]],
+    standing: Sequence[Standing],
+    as_of: datetime,
+) -> Iterator[str]:
+    """How it stands with the prevention of each complaint."""
+    complaints = [row["complaint_id"] for row in rows]
+    planned = [id_ for id_, each in zip(complaints, standing, strict=True) if each.plans]
+    since = min((row["raised_at"] for row in rows), default=as_of)
+    further = further_complaints(cursor, planned, since, as_of)
+    for complaint_id, each in zip(complaints, standing, strict=True):
+        yield verified_state(complaint_id, each.plans, further, as_of=as_of)
 
 
 def _nulls_last(group: Group) -> list[tuple[bool, str]]:
@@ -87,36 +106,40 @@ class _Tally:
     """What the complaints of one group add up to."""
 
     def __init__(self) -> None:
-        self._verdicts: Counter[str] = Counter()
-        self._states: Counter[str] = Counter()
-        self._violated: Counter[str] = Counter()
-        self._verified: Counter[str] = Counter()
+        self._alike: Counter[tuple[str, tuple[str, ...], str]] = Counter()
 
-    def add(self, each: Judged) -> None:
-        self._verdicts[each.judgement.verdict] += 1
-        self._verified[each.verified.state] += 1
-        for name, ruling in each.judgement.rules.items():
-            self._states[ruling.state] += 1
-            if ruling.state == VIOLATED:
-                self._violated[name] += 1
+    def add(self, each: Standing, prevention: str) -> None:
+        self._alike[each.verdict, each.states, prevention] += 1
 
     def figures(self) -> dict[str, Any]:
         """The columns that count complaints."""
-        conforming, deviating = self._verdicts["conforming"], self._verdicts["deviating"]
-        satisfied, violated = self._states[SATISFIED], self._states[VIOLATED]
-        complaints = self._verdicts.total()
-        often = sorted(self._violated, key=lambda name: (-self._violated[name], RULES.index(name)))
+        verdicts: Counter[str] = Counter()
+        preventions: Counter[str] = Counter()
+        rules: Counter[tuple[str, str]] = Counter()
+        for (verdict, states, prevention), n in self._alike.items():
+            verdicts[verdict] += n
+            preventions[prevention] += n
+            for rule in zip(RULES, states, strict=True):
+                rules[rule] += n
+        complaints, conforming, deviating = (
+            verdicts.total(),
+            verdicts["conforming"],
+            verdicts["deviating"],
+        )
+        satisfied = sum(rules[name, SATISFIED] for name in RULES)
+        violations = {name: rules[name, VIOLATED] for name in RULES if rules[name, VIOLATED]}
+        often = sorted(violations, key=lambda name: -violations[name])
         return {
             "complaints": complaints,
             "conforming": conforming,
             "deviating": deviating,
-            "open": self._verdicts["open"],
+            "open": verdicts["open"],
             "share_conforming": _share(conforming, conforming + deviating),
-            "fitness": _share(satisfied, satisfied + violated),
-            "violations": {name: self._violated[name] for name in often},
-            "preventions": complaints - self._verified[NOT_APPLICABLE],
-            "verified": self._verified[SATISFIED],
-            "recurred": self._verified[VIOLATED],
+            "fitness": _share(satisfied, satisfied + sum(violations.values())),
+            "violations": {name: violations[name] for name in often},
+            "preventions": complaints - preventions[NOT_APPLICABLE],
+            "verified": preventions[SATISFIED],
+            "recurred": preventions[VIOLATED],
         }
 
 

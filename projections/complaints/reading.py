@@ -1,7 +1,7 @@
 """Reads what complaints are judged by, and judges them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from json import loads
@@ -49,11 +49,10 @@ def judged(
         return
     since = min(row["raised_at"] for row in rows)
     book = rule_book(cursor, since=since, as_of=as_of)
-    further = _further(cursor, rows, since, as_of)
-    for begin in range(0, len(rows), _AT_ONCE):
-        for case in cases(cursor, rows[begin : begin + _AT_ONCE], book, as_of=as_of):
-            standing = verified(case, further)
-            yield Judged(case.raised.complaint_id, case.tier, judgement(case), standing)
+    further = further_complaints(cursor, [row["complaint_id"] for row in rows], since, as_of)
+    for case in cases(cursor, rows, book, as_of=as_of):
+        standing = verified(case, further)
+        yield Judged(case.raised.complaint_id, case.tier, judgement(case), standing)
 
 
 def cases(
@@ -63,6 +62,13 @@ def cases(
 
     Of its steps only what the rules ask for is read.
     """
+    for begin in range(0, len(rows), _AT_ONCE):
+        yield from _cases(cursor, rows[begin : begin + _AT_ONCE], book, as_of)
+
+
+def _cases(
+    cursor: PgCursor, rows: Sequence[Mapping[str, Any]], book: RuleBook, as_of: datetime
+) -> Iterator[Case]:
     complaints = [row["complaint_id"] for row in rows]
     asked = {
         "as_of": as_of,
@@ -112,11 +118,10 @@ def _data(text: str) -> dict[str, Any]:
     return data
 
 
-def _further(
-    cursor: PgCursor, rows: Sequence[Mapping[str, Any]], since: datetime, as_of: datetime
+def further_complaints(
+    cursor: PgCursor, complaints: Iterable[str], since: datetime, as_of: datetime
 ) -> FurtherComplaints:
-    """The complaints that may have come back to one of these."""
-    complaints = text_array(row["complaint_id"] for row in rows)
-    asked = {"as_of": as_of, "since": since, "complaints": complaints}
+    """The complaints that may have come back to one of these, all raised at `since` or later."""
+    asked = {"as_of": as_of, "since": since, "complaints": text_array(complaints)}
     cursor.execute(_SQL["further"], asked)
     return FurtherComplaints(Further((kind, about), *rest) for kind, about, *rest in cursor)

@@ -8,7 +8,7 @@ with it and proves nothing by itself.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -60,23 +60,57 @@ class FurtherComplaints:
         return None
 
 
+class Plan(NamedTuple):
+    """A prevention planned for a complaint."""
+
+    event_id: str
+    planned_at: datetime
+    root_cause: str
+
+
+def plans_of(case: Case) -> tuple[Plan, ...]:
+    """The preventions planned so far, in order."""
+    return tuple(
+        Plan(step.event_id, step.occurred_at, step.data["root_cause"])
+        for step in case.all("prevention_planned")
+    )
+
+
 def verified(case: Case, further: FurtherComplaints) -> Ruling:
     """How it stands with the preventions planned for a complaint, by what is known at its as-of.
 
     Violated by the first complaint that comes back, satisfied once the time is over without one;
     not applicable where no prevention was planned.
     """
-    planned = case.all("prevention_planned")
-    if not planned:
-        return Ruling(NOT_APPLICABLE)
-    complaint = case.raised.complaint_id
-    for plan in planned:
-        until = plan.occurred_at + VERIFIED_AFTER
-        for about in (("root_cause", plan.data["root_cause"]), ("repeat_of", complaint)):
-            again = further.first(about, plan.occurred_at, until, but=complaint)
+    plans, complaint_id = plans_of(case), case.raised.complaint_id
+    again = _came_back(complaint_id, plans, further)
+    if again is not None:
+        return Ruling(VIOLATED, tuple(dict.fromkeys(again)))
+    state = verified_state(complaint_id, plans, further, as_of=case.as_of)
+    if state != SATISFIED:
+        return Ruling(state)
+    return Ruling(state, ids(*case.all("prevention_planned"), *case.all("prevention_verified")))
+
+
+def verified_state(
+    complaint_id: str, plans: Sequence[Plan], further: FurtherComplaints, *, as_of: datetime
+) -> str:
+    """The state of `verified` for a complaint with these plans, known at `as_of`."""
+    if not plans:
+        return NOT_APPLICABLE
+    if _came_back(complaint_id, plans, further) is not None:
+        return VIOLATED
+    return PENDING if as_of < plans[-1].planned_at + VERIFIED_AFTER else SATISFIED
+
+
+def _came_back(
+    complaint_id: str, plans: Sequence[Plan], further: FurtherComplaints
+) -> tuple[str, str, str] | None:
+    """The events of the first complaint that came back, the plan's before them; None: none did."""
+    for plan in plans:
+        until = plan.planned_at + VERIFIED_AFTER
+        for about in (("root_cause", plan.root_cause), ("repeat_of", complaint_id)):
+            again = further.first(about, plan.planned_at, until, but=complaint_id)
             if again is not None:
-                events = dict.fromkeys((plan.event_id, again.raised_by, again.known_by))
-                return Ruling(VIOLATED, tuple(events))
-    if case.as_of < planned[-1].occurred_at + VERIFIED_AFTER:
-        return Ruling(PENDING)
-    return Ruling(SATISFIED, ids(*planned, *case.all("prevention_verified")))
+                return plan.event_id, again.raised_by, again.known_by
+    return None

@@ -1,8 +1,9 @@
 """Answers what customers did after their complaints."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries, text_array
 from projections.answers import Answer, WrongParameter, answer, fetch, window
 from projections.complaints.case import PENDING, VIOLATED
-from projections.complaints.judging import Judgement
+from projections.complaints.judging import RULES, Judgement
 from projections.complaints.reading import READ_MODELS, judged
+from projections.complaints.standing import standings
 from projections.customers.persons import persons
 from projections.explaining import Behind, explain, told, worked_out
 from projections.grouping import UnknownDimension
@@ -74,9 +76,14 @@ def effects(
     """
     if by is not None and by not in DIMENSIONS:
         raise UnknownDimension(f"by must be one of {', '.join(DIMENSIONS)}")
-    groups: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in _followed(cursor, {"as_of": as_of, "days": days, **window(from_, to)}):
-        groups[row[by] if by else None, row["recovery"]].append(row)
+    asked = {"as_of": as_of, "days": days, **window(from_, to)}
+    told = (
+        f"{by or 'NULL'} AS about, bought_by IS NOT NULL AS bought, lapsed_by IS NOT NULL AS lapsed"
+    )
+    followed = _followed(cursor, asked, told)
+    groups: dict[tuple[str | None, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row, standing in zip(followed, standings(cursor, followed, as_of=as_of), strict=True):
+        groups[row["about"], _recovery(standing.states)].append(row)
     rows = [
         ({by: group} if by else {}) | {"recovery": name} | _figures(groups[group, name])
         for group, name in sorted(groups, key=_in_order)
@@ -89,10 +96,13 @@ def behind_effects(cursor: PgCursor, wanted: Behind, *, days: int = 180) -> Answ
 
     Raises NotSoLong.
     """
+    asked = {"days": days, **wanted.parameters()}
+    told_of_each = f"raised_by, {', '.join(DIMENSIONS)}, bought_by, lapsed_by"
+    followed = _followed(cursor, asked, told_of_each)
     things = (
-        _thing(row)
-        for row in _followed(cursor, {"days": days, **wanted.parameters()})
-        if all(row[name] == value for name, value in wanted.group.items())
+        thing
+        for row, found in zip(followed, judged(cursor, followed, as_of=asked["as_of"]), strict=True)
+        if (thing := _thing(row, found.judgement)).items() >= wanted.group.items()
     )
     return explain(
         cursor,
@@ -104,53 +114,27 @@ def behind_effects(cursor: PgCursor, wanted: Behind, *, days: int = 180) -> Answ
     )
 
 
-def _followed(cursor: PgCursor, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each complaint with its `recovery`, its `person`, whether it was `followed` to the end, and
-    the ids of events by which the person bought (`bought_by`) and lapsed (`lapsed_by`); and the
-    ids of those that decide the recovery (`decided_by`).
+def _followed(cursor: PgCursor, asked: Mapping[str, Any], told: str) -> list[dict[str, Any]]:
+    """Each complaint with its `person`, whether it was `followed` to the end, and the terms `told`,
+    among which can be the ids of the events by which the person bought (`bought_by`) and lapsed
+    (`lapsed_by`), null if they did not.
 
     Parameters: `as_of`, `days` and the window. Raises NotSoLong.
     """
-    as_of, days = asked["as_of"], asked["days"]
-    if not 1 <= days <= LONGEST_DAYS:
+    if not 1 <= asked["days"] <= LONGEST_DAYS:
         raise NotSoLong(f"days must be from 1 to {LONGEST_DAYS}")
-    raised = fetch(cursor, _SQL["raised"], asked)
-    person = persons(cursor, as_of=as_of)
-    identities: dict[str, list[str]] = defaultdict(list)
-    for customer_id, name in person.items():
-        identities[name].append(customer_id)
-    followed = [
-        (row["complaint_id"], customer_id, row["raised_at"].isoformat())
-        for row in raised
-        for customer_id in identities.get(person.get(row["customer_id"], ""), [row["customer_id"]])
-    ]
-    asked_of_each = {
-        "as_of": as_of,
-        "days": days,
-        "complaints": text_array(complaint for complaint, _, _ in followed),
-        "customers": text_array(customer for _, customer, _ in followed),
-        "raised": text_array(raised_at for _, _, raised_at in followed),
-    }
-    after = {row["complaint_id"]: row for row in fetch(cursor, _SQL["followed"], asked_of_each)}
-    for row, found in zip(raised, judged(cursor, raised, as_of=as_of), strict=True):
-        rulings = [found.judgement.rules[name] for name in FOUR_A]
-        yield (
-            row
-            | after[row["complaint_id"]]
-            | {
-                "recovery": recovery(found.judgement),
-                "person": person.get(row["customer_id"], row["customer_id"]),
-                "decided_by": [event for ruling in rulings for event in ruling.events],
-            }
-        )
+    merged = persons(cursor, as_of=asked["as_of"])
+    ids = {"merged_ids": text_array(merged), "persons": text_array(merged.values())}
+    return fetch(cursor, _SQL["followed"].replace("{told}", told), {**asked, **ids})
 
 
-def recovery(judgement: Judgement) -> str:
-    """Which of RECOVERIES a complaint is, by how its rules stand."""
-    states = {judgement.rules[name].state for name in FOUR_A}
-    if VIOLATED in states:
+@cache
+def _recovery(states: tuple[str, ...]) -> str:
+    """Which of RECOVERIES a complaint is whose RULES stand like this."""
+    four = {state for name, state in zip(RULES, states, strict=True) if name in FOUR_A}
+    if VIOLATED in four:
         return "incomplete"
-    return "open" if PENDING in states else "complete"
+    return "open" if PENDING in four else "complete"
 
 
 def _in_order(group: tuple[str | None, str]) -> tuple[bool, str, int]:
@@ -158,12 +142,11 @@ def _in_order(group: tuple[str | None, str]) -> tuple[bool, str, int]:
     return about is None, about or "", RECOVERIES.index(name)
 
 
-def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    rows = list(rows)
+def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     followed = [row for row in rows if row["followed"]]
     n = len(followed)
-    repurchased = sum(bool(row["bought_by"]) for row in followed)
-    lapsed = sum(bool(row["lapsed_by"]) for row in followed)
+    repurchased = sum(row["bought"] for row in followed)
+    lapsed = sum(row["lapsed"] for row in followed)
     repurchase_low, repurchase_high = wilson(repurchased, n)
     lapse_low, lapse_high = wilson(lapsed, n)
     return {
@@ -183,26 +166,29 @@ def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _thing(row: Mapping[str, Any]) -> dict[str, Any]:
+def _thing(row: Mapping[str, Any], judgement: Judgement) -> dict[str, Any]:
     """A complaint with the figures that it counts in."""
-    followed, bought, lapsed = row["followed"], bool(row["bought_by"]), bool(row["lapsed_by"])
+    followed, bought, lapsed = row["followed"], row["bought_by"] or [], row["lapsed_by"] or []
     rates = ("repurchase_rate", "lapse_rate")
     in_rates = [f"{rate}{end}" for rate in rates for end in ("", "_low", "_high")]
     figures = ["complaints", "customers", *(["followed", *in_rates] if followed else ["following"])]
     figures += ["repurchased"] if followed and bought else []
     figures += ["lapsed"] if followed and lapsed else []
-    return {name: row[name] for name in ("customer_id", *GROUPS)} | {
+    rules = judgement.rules
+    deciding = [event for name in FOUR_A for event in rules[name].events]
+    recovery = _recovery(tuple(rules[name].state for name in RULES))
+    return {name: row[name] for name in ("customer_id", *DIMENSIONS)} | {
+        "recovery": recovery,
         "thing": "complaint",
         "key": row["complaint_id"],
         "figures": figures,
-        "state": row["recovery"],
+        "state": recovery,
         "started_at": row["raised_at"],
         "id": row["complaint_id"],
-        "details": {"person": row["person"], "repurchased": bought, "lapsed": lapsed},
-        "events": [
-            row["raised_by"],
-            *row["decided_by"],
-            *(row["bought_by"] or []),
-            *(row["lapsed_by"] or []),
-        ],
+        "details": {
+            "person": row["person"],
+            "repurchased": bool(bought),
+            "lapsed": bool(lapsed),
+        },
+        "events": [row["raised_by"], *deciding, *bought, *lapsed],
     }

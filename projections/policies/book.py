@@ -1,7 +1,7 @@
 """Every rule as it was published by an instant, read once for a whole question."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,7 @@ class RuleBook:
         until: datetime,
     ) -> None:
         self.levels = levels
+        self._said = frozenset(limits), tuple(calendars.items())
         self._limits: dict[tuple[str, str], list[AuthorityLimit]] = defaultdict(list)
         for limit in limits:
             self._limits[limit.role, limit.currency].append(limit)
@@ -34,6 +35,13 @@ class RuleBook:
         self._hours: dict[str, Hours | None] = {}
         self._first = datetime(since.year, 1, 1, tzinfo=UTC)
         self._last = datetime(min(until.year + 1, 9999), 1, 1, tzinfo=UTC)
+
+    @property
+    def said(self) -> Hashable:
+        """All that the book says. Books that say the same are told by the same object, so that
+        they are compared at once.
+        """
+        return _same((self.levels.versions, *self._said, self._first, self._last))
 
     def limit(self, role: str, currency: str, at: datetime) -> AuthorityLimit | None:
         """How much a role may offer by itself at an instant, in a currency; None: nothing was set.
@@ -107,6 +115,12 @@ def rule_book(
 def _minute(clock: str) -> int:
     hour, minute = clock.split(":")
     return int(hour) * 60 + int(minute)
+
+
+@lru_cache(maxsize=64)
+def _same(said: Hashable) -> Hashable:
+    """The first of all that are equal to this."""
+    return said
 
 
 @lru_cache(maxsize=64)

@@ -79,12 +79,14 @@ class Levels:
     """Service levels, to be asked which one counts."""
 
     def __init__(self, versions: Iterable[ServiceLevel]) -> None:
+        self.versions = frozenset(versions)
         by_id: dict[str, list[ServiceLevel]] = defaultdict(list)
-        for version in versions:
+        for version in self.versions:
             by_id[version.service_level_id].append(version)
         self._policies: Sequence[Sequence[ServiceLevel]] = list(by_id.values())
         # Between two of these instants no level comes into force or goes out of it.
-        self._changes = sorted(level.valid_from for same in self._policies for level in same)
+        self._changes = sorted({level.valid_from for level in self.versions})
+        self._selectors: dict[str, tuple[str, ...]] = {}
         self._chosen: dict[tuple[int, str, tuple[str | None, ...]], ServiceLevel | None] = {}
 
     def spans(self, metric: str) -> list[tuple[ServiceLevel, datetime]]:
@@ -109,7 +111,8 @@ class Levels:
         Of several that fit the one with the most selectors counts, then the one valid since later,
         then the last by id; None if nothing was agreed.
         """
-        selected = tuple(about.get(name) for name in SELECTORS)
+        # What no level for the metric asks for makes no difference.
+        selected = tuple([about.get(name) for name in self._asked(metric)])
         key = bisect_right(self._changes, at), metric, selected
         if key not in self._chosen:
             held = (in_force(versions, at) for versions in self._policies)
@@ -120,6 +123,17 @@ class Levels:
             )
             self._chosen[key] = max(fitting, key=_weight, default=None)
         return self._chosen[key]
+
+    def _asked(self, metric: str) -> tuple[str, ...]:
+        """The selectors that some level for a metric sets."""
+        if metric not in self._selectors:
+            levels = [level for level in self.versions if level.metric == metric]
+            self._selectors[metric] = tuple(
+                name
+                for name in SELECTORS
+                if any(getattr(level, name) is not None for level in levels)
+            )
+        return self._selectors[metric]
 
 
 def _weight(level: ServiceLevel) -> tuple[int, datetime, str]:

@@ -194,7 +194,9 @@ published = st.one_of(
             **selector,
         ),
         instants,
-        st.sampled_from(["first_response", "next_reply", "resolution", "acknowledge", "apologize"]),
+        st.sampled_from(
+            ["first_response", "next_reply", "resolution", "acknowledge", "apologize", "anticipate"]
+        ),
         st.sampled_from([{}, {"channel": "mail"}, {"topic": "boiler"}, {"tier": "negative"}]),
         st.sampled_from([0, 60, 3600]),
         st.sampled_from(["business", "calendar"]),
