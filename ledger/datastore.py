@@ -1,11 +1,11 @@
 """Connections to PostgreSQL through psycopg2, pooled by the eventsourcing library's pool."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from select import POLLIN, poll
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 import psycopg2.extensions
@@ -17,6 +17,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, make_dsn, parse_dsn
 
 PgConnection = psycopg2.extensions.connection
 PgCursor = psycopg2.extensions.cursor
+Seen = TypeVar("Seen", bound=PgCursor)
 
 PROGRAM_ROLE = "servicetrail_writer"
 """What the program may do in the database is what was granted to this role, whoever logs in."""
@@ -35,6 +36,8 @@ _ERRORS: tuple[tuple[type[psycopg2.Error], type[persistence.PersistenceError]], 
     (psycopg2.DatabaseError, persistence.DatabaseError),
     (psycopg2.Error, persistence.PersistenceError),
 )
+
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 _CLOSE_SECONDS = 1.0
 """So long a pool that is closed waits for statements to be cancelled."""
@@ -145,10 +148,33 @@ class Connection(persistence.Connection[Cursor]):
                 self.raw.rollback()
             raise
         finally:
-            if self.raw.closed or self.raw.info.transaction_status != TRANSACTION_STATUS_IDLE:
-                self.close()
-            else:
+            if self._is_idle():
                 self.raw.autocommit = True
+            else:
+                self.close()
+
+    @contextmanager
+    def reading(
+        self, first: str, parameters: Mapping[str, Any], cursor_factory: type[Seen]
+    ) -> Iterator[Seen]:
+        """One transaction that reads, begun with the statements `first` in one round trip; the
+        cursor has the result of the last of them. psycopg2 would send BEGIN by itself, before.
+        """
+        with self.raw.cursor(cursor_factory=cursor_factory) as cursor:
+            try:
+                cursor.execute(f"{_BEGIN_READING}; {first}", parameters)
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                with suppress(psycopg2.Error):
+                    cursor.execute("ROLLBACK")
+                raise
+            finally:
+                if not self._is_idle():
+                    self.close()
+
+    def _is_idle(self) -> bool:
+        return not self.raw.closed and self.raw.info.transaction_status == TRANSACTION_STATUS_IDLE
 
 
 class ConnectionPool(persistence.ConnectionPool[Connection]):
@@ -262,11 +288,30 @@ class Datastore:
         Raises the errors of `eventsourcing.persistence`: `IntegrityError` for a row that exists,
         `OperationalError` for a lost connection, a deadlock or a timeout, and so on.
         """
+        with self._pooled() as pooled, pooled.transaction() as cursor:
+            yield cursor
+
+    @contextmanager
+    def reading(
+        self, first: str, parameters: Mapping[str, Any], cursor_factory: type[Seen]
+    ) -> Iterator[Seen]:
+        """A cursor in a transaction that reads one state of the database. It begins with the
+        statements `first`, of the last of which the cursor has the result.
+
+        The state is that of the first statement that looks at any table. Raises as `transaction`.
+        """
+        with (
+            self._pooled() as pooled,
+            pooled.reading(first, parameters, cursor_factory) as cursor,
+        ):
+            yield cursor
+
+    @contextmanager
+    def _pooled(self) -> Iterator[Connection]:
         with persistence_errors():
             pooled = self._connected()
             try:
-                with pooled.transaction() as cursor:
-                    yield cursor
+                yield pooled
             except LockNotAvailable:
                 self._end_frozen()
                 raise

@@ -3,15 +3,15 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
-
-from psycopg2 import sql
+from typing import Any, NamedTuple
 
 from ledger.datastore import Datastore, PgCursor
 from ledger.sql import named_queries
@@ -21,15 +21,36 @@ METRIC_VERSION = 2
 
 LARGEST_PAGE = 1_000
 
-ONE_STATE = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
-    " SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'"
-)
-"""Begins a transaction that sees one state, taken by its first query. Compiling a plan takes longer
-than any of the questions, and so does sorting on disk.
+ROOM = "SET LOCAL jit TO off; SET LOCAL work_mem TO '32MB'"
+"""For statements that answer. Compiling a plan takes longer than any of the questions, and so does
+sorting on disk.
 """
 
+ONE_STATE = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ROOM}"
+"""Begins a transaction that sees one state, taken by its first query."""
+
 _SQL = named_queries(Path(__file__).with_name("position.sql"))
+
+# The lock comes before the snapshot: a rebuilt table is swapped in before both or after.
+_SNAPSHOT = (
+    f"{ROOM}; SET LOCAL search_path TO %(schema)s; LOCK TABLE position IN ACCESS SHARE MODE;"
+    f" {_SQL['standing']}"
+)
+
+
+class _Stand(NamedTuple):
+    """Where a worker of a read model stands, and the last position up to there whose event can have
+    changed an answer.
+    """
+
+    name: str
+    version: str
+    position: int
+    recorded_at: datetime | None
+    last_change: int
+
+
+_NOWHERE = _Stand("", "", 0, None, 0)
 
 
 class WrongParameter(ValueError):
@@ -60,20 +81,20 @@ class Answer:
     next: str | None = None
 
 
+class _Snapshot(PgCursor):
+    """A cursor that sees one state of the read models, and knows where each stands in it."""
+
+    stands: list[_Stand]
+
+
 @contextmanager
 def snapshot(datastore: Datastore, schema: str = "read") -> Iterator[PgCursor]:
     """A cursor that sees one state of the read models in `schema`, rows and position alike.
 
     Raises the errors of `eventsourcing.persistence`.
     """
-    with datastore.transaction() as cursor:
-        # The lock comes before the snapshot: a rebuilt table is swapped in before both or after.
-        cursor.execute(
-            sql.SQL(
-                f"{ONE_STATE}; SET LOCAL search_path TO {{}};"
-                " LOCK TABLE position IN ACCESS SHARE MODE"
-            ).format(sql.Identifier(schema))
-        )
+    with datastore.reading(_SNAPSHOT, {"schema": schema}, _Snapshot) as cursor:
+        cursor.stands = [_Stand._make(row) for row in cursor]
         yield cursor
 
 
@@ -85,25 +106,46 @@ def answer(
     next_: str | None = None,
 ) -> Answer:
     """Rows of the read models named, with the position of the one that is furthest behind."""
-    cursor.execute(_SQL["standing"], {"names": list(models)})
-    position, known_at = cursor.fetchone() or (0, None)
-    return Answer(position, as_of, known_at, METRIC_VERSION, rows, next_)
+    stands = [each for each in _stands(cursor) if each.name in models]
+    last = min(stands, key=attrgetter("position"), default=_NOWHERE)
+    return Answer(last.position, as_of, last.recorded_at, METRIC_VERSION, rows, next_)
 
 
 def standing(cursor: PgCursor) -> list[dict[str, Any]]:
     """Where each read model stands: `name`, `version`, `position`, `recorded_at` of that one, and
     `positions`, that of each worker, of which `position` is the lowest.
     """
-    return fetch(cursor, _SQL["all"], {})
+    told = []
+    for name, group in groupby(_stands(cursor), attrgetter("name")):
+        workers = list(group)
+        last = min(workers, key=attrgetter("position"))
+        told.append(
+            {
+                "name": name,
+                "version": last.version,
+                "position": last.position,
+                "recorded_at": last.recorded_at,
+                "positions": [worker.position for worker in workers],
+            }
+        )
+    return told
 
 
-def last_changes(cursor: PgCursor, positions: Iterable[int]) -> dict[int, int]:
-    """For each position the last one up to it whose event can have changed an answer (0: none has).
+def last_changes(cursor: PgCursor) -> dict[int, int]:
+    """For each position that a read model has reached the last one up to it whose event can have
+    changed an answer (0: none has).
 
     That somebody looked or did something changes answers about access alone.
     """
-    cursor.execute(_SQL["last_changes"], {"positions": [*{*positions}]})
-    return dict(cursor.fetchall())
+    return {each.position: each.last_change for each in _stands(cursor)}
+
+
+def _stands(cursor: PgCursor) -> list[_Stand]:
+    """Of each worker of each read model, in the order of names and workers."""
+    if isinstance(cursor, _Snapshot):
+        return cursor.stands
+    cursor.execute(_SQL["standing"])
+    return [_Stand._make(row) for row in cursor]
 
 
 def fetch(cursor: PgCursor, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:

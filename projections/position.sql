@@ -51,19 +51,16 @@ SET position = %(position)s, highest = greatest(highest, %(position)s),
 WHERE name = ANY (%(names)s) AND worker = %(worker)s
 
 -- name: standing
-SELECT position, recorded_at FROM position WHERE name = ANY (%(names)s) ORDER BY position LIMIT 1
-
--- name: last_changes
--- The type as in the index `events_but_looks`, which is read from its end.
-SELECT reached, coalesce((
-    SELECT position FROM ledger.events WHERE position <= reached AND type <> 'access.recorded.v1'
-    ORDER BY position DESC LIMIT 1
-), 0)
-FROM unnest(%(positions)s::bigint[]) AS reached
-
--- name: all
-SELECT DISTINCT ON (name) name, version, position, recorded_at,
-    array_agg(position) OVER (PARTITION BY name ORDER BY worker
-        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS positions
+-- `last_change`: the last position up to it whose event can have changed an answer, 0 if there is none. The type as
+-- in the index `events_but_looks`, which is read from its end.
+WITH changes AS MATERIALIZED (
+    SELECT reached, coalesce((
+        SELECT position FROM ledger.events WHERE position <= reached AND type <> 'access.recorded.v1'
+        ORDER BY position DESC LIMIT 1
+    ), 0) AS last_change
+    FROM (SELECT DISTINCT position AS reached FROM position) AS positions
+)
+SELECT name, version, position, recorded_at, last_change
 FROM position
-ORDER BY name, position
+JOIN changes ON reached = position
+ORDER BY name, worker

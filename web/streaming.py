@@ -115,7 +115,7 @@ class Live:
         with snapshot(self.reads) as cursor:
             told = plain(answer(cursor, _MODELS, datetime.now(UTC), []))
             position = told["position"]
-            last_change = last_changes(cursor, [position])[position]
+            last_change = last_changes(cursor).get(position, 0)
         return {"position": position, "known_at": told["known_at"]}, last_change
 
 

@@ -27,13 +27,9 @@ def tag_of(
         return None
     parts = [media_type, str(request.url), str(METRIC_VERSION)]
     stands = standing(cursor)
-    reached = {position for each in stands for position in each["positions"]}
-    if question.about == "access":
-        rests_on = {position: position for position in reached}
-    else:
-        rests_on = last_changes(cursor, reached)
+    changes = {} if question.about == "access" else last_changes(cursor)
     for each in stands:
-        positions = [rests_on[position] for position in each["positions"]]
+        positions = [changes.get(position, position) for position in each["positions"]]
         parts.append(f"{each['name']} {each['version']} {positions}")
     if "as_of" not in asked.model_fields_set:
         parts.append(asked.as_of.strftime("%Y-%m-%dT%H:%M"))
