@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from kafka.structs import TopicPartition
 
-from consumers.connecting import connecting
+from consumers.connecting import connecting, consumer
 
 BOOTSTRAP_TIMEOUT_MS = 5_000
 _READER: Mapping[str, Any] = {
@@ -94,5 +94,4 @@ class Cluster:
     def reader(self) -> "closing[KafkaConsumer]":
         """A consumer that belongs to no group. Raises `kafka.errors.KafkaError`."""
         settings = {**self.settings(KafkaConsumer.DEFAULT_CONFIG), **_READER}
-        with connecting(settings):
-            return closing(KafkaConsumer(**settings))
+        return closing(consumer(settings))

@@ -1,9 +1,11 @@
-"""Why brokers cannot be connected to, in words that say what to do."""
+"""Clients of brokers, and why these cannot be connected to, in words that say what to do."""
 
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any
 
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.cluster import ClusterMetadata
 from kafka.errors import (
     AuthorizationError,
     FencedInstanceIdError,
@@ -23,6 +25,7 @@ _CONNECT_MS = 5_000
 _NOBODY = "ECONNREFUSED"
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _OPTIONS = "of the Kafka options (SERVICETRAIL_KAFKA_OPTIONS)"
+_MAKE_TOPICS = "allow_auto_create_topics"
 _LOGIN = (
     AuthorizationError, IllegalSaslStateError, SaslAuthenticationFailedError,
     UnsupportedSaslMechanismError,
@@ -41,6 +44,29 @@ HOPELESS = (
     SaslAuthenticationFailedError,
 )
 """What the brokers refuse us will be refused again."""
+
+
+def consumer(settings: Mapping[str, Any]) -> KafkaConsumer:
+    """A consumer of these settings, connected. Raises what `connecting` raises."""
+    with connecting(settings):
+        client = KafkaConsumer(**settings)
+    _heed_making_topics(client._cluster, settings)
+    return client
+
+
+def producer(settings: Mapping[str, Any]) -> KafkaProducer:
+    """A producer of these settings, connected. Raises what `connecting` raises."""
+    with connecting(settings):
+        client = KafkaProducer(**settings)
+    _heed_making_topics(client._metadata, settings)
+    return client
+
+
+def _heed_making_topics(cluster: ClusterMetadata, settings: Mapping[str, Any]) -> None:
+    """Whether brokers shall make topics that are asked for and not there, with as many partitions
+    as they like: kafka-python (3.0.12) takes the setting, and asks them to in any case.
+    """
+    cluster.config[_MAKE_TOPICS] = settings[_MAKE_TOPICS]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from consumers.cluster import Cluster
-from consumers.connecting import connecting
+from consumers.connecting import consumer
 from schemas.topics import DEAD
 
 PATTERN = "^"
@@ -99,5 +99,4 @@ class Consuming:
             "partition_assignment_strategy": [CooperativeStickyAssignor],
             "max_poll_records": self.batch_events,
         }
-        with connecting(settings):
-            return KafkaConsumer(**settings)
+        return consumer(settings)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 from kafka import KafkaConsumer
+from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
 from kafka.structs import OffsetAndMetadata, TopicPartition
@@ -57,6 +58,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._told: deque[tuple[Literal["assigned", "gone"], frozenset[TopicPartition]]] = deque()
         self._unsettled: set[TopicPartition] = set()
         self._refused: dict[TopicPartition, int | None] = {}
+        self._logs: dict[TopicPartition, str] = {}
         self.claims: dict[TopicPartition, Claim] = {}
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -99,6 +101,9 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         partitions = sorted(self._unsettled)
         refused = sorted(self._refused)
         names, first, end = unless(self._stopping, lambda: self._asked(partitions, refused))
+        if any(self._logs.get(partition, name) != name for partition, name in names.items()):
+            self._forget_fetched()
+        self._logs |= names
         patience_seconds = _LOCK_SECONDS
         for partition in partitions:
             held = self._claimed(partition.topic, names[partition], patience_seconds)
@@ -137,6 +142,16 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         names = self._cluster.log_names(partitions)
         first = self._kafka.beginning_offsets(partitions, timeout_ms=_TIMEOUT_MS)
         return names, first, self._kafka.end_offsets(refused, timeout_ms=_TIMEOUT_MS)
+
+    def _forget_fetched(self) -> None:
+        """Let the client fetch anew whatever it did not give away yet, or is still being sent.
+
+        Of a topic that was made anew, what came of the former log looks as if it came of the new
+        one, where both are read from the same offset. (Its own way of forgetting, `seek`, compares
+        offsets.) What a former fetcher is sent reaches nobody.
+        """
+        kafka = self._kafka
+        kafka._fetcher = Fetcher(kafka._client, kafka._subscription, **kafka.config)
 
     @property
     def unsettled(self) -> int:

@@ -22,7 +22,7 @@ from kafka.errors import (
 )
 
 from consumers.cluster import Cluster
-from consumers.connecting import NotLetIn, connecting, told, unauthorized
+from consumers.connecting import NotLetIn, producer, told, unauthorized
 
 # For ever, in milliseconds. Where the client gave up on one batch and went on with the next, events
 # of one customer would arrive in another order.
@@ -244,8 +244,7 @@ class Producing:
         servers = self._settings["bootstrap_servers"]
         try:
             _expect_listener(servers, self._settings)
-            with connecting(self._settings):
-                return KafkaProducer(**self._settings)
+            return producer(self._settings)
         except NotLetIn as error:
             raise LoginRefused(told(error)) from None
         except _AWAY as error:

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.cluster import Cluster
+from consumers.connecting import producer
 from tests.consumers.events import Headers, Published
 from tests.consumers.waiting import eventually
 
@@ -23,11 +24,14 @@ class Channel:
         self._producer = self._open()
 
     def _open(self) -> KafkaProducer:
-        return KafkaProducer(
-            bootstrap_servers=self.bootstrap_servers,
-            acks="all",
-            linger_ms=5,
-            max_request_size=8 * 1024 * 1024,
+        return producer(
+            {
+                "bootstrap_servers": self.bootstrap_servers,
+                "allow_auto_create_topics": False,
+                "acks": "all",
+                "linger_ms": 5,
+                "max_request_size": 8 * 1024 * 1024,
+            }
         )
 
     def __enter__(self) -> Self:
@@ -120,12 +124,13 @@ class Channel:
                 return False
         return True
 
-    def recreate(self, topic: str) -> None:
+    def recreate(self, topic: str, partitions: int = 1) -> None:
         """Delete the topic, and make another one of the same name."""
+        cluster = Cluster(self.bootstrap_servers)
         with self.admin() as admin:
             admin.delete_topics([topic])
 
         def made() -> bool:
-            return bool(Cluster(self.bootstrap_servers).create_topics([topic], partitions=1))
+            return bool(cluster.create_topics([topic], partitions=partitions))
 
         eventually(made)

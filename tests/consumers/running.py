@@ -1,7 +1,7 @@
 """Consumers at work on a ledger: in threads of the test, and in processes that can be killed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from threading import Thread
 from types import TracebackType
@@ -90,8 +90,11 @@ class Running:
         *,
         registry: SchemaRegistry | None = None,
         max_event_bytes: int = 1_048_576,
+        on_taken: Callable[[Taken], None] = lambda _: None,
     ) -> None:
-        """With `consuming.dead_topics`, what is refused is noted for them."""
+        """With `consuming.dead_topics`, what is refused is noted for them. `on_taken` is called in
+        the consumer's thread, which waits for it.
+        """
         self.taken: list[Taken] = []
         self.error: BaseException | None = None
         intake = Intake(
@@ -101,9 +104,12 @@ class Running:
             registry=registry,
             notices=consuming.dead_topics != "off",
         )
-        self.consumer = Consumer(
-            consuming, intake, ledger.datastore, ledger.keyring, on_taken=self.taken.append
-        )
+
+        def note(taken: Taken) -> None:
+            self.taken.append(taken)
+            on_taken(taken)
+
+        self.consumer = Consumer(consuming, intake, ledger.datastore, ledger.keyring, on_taken=note)
         self._thread = Thread(target=self._run)
         self._thread.start()
 
@@ -130,7 +136,8 @@ def consuming(
     """Consume the topics into the ledger until the end of the block, in a group named after the
     first of them unless another is given.
     """
-    how = {name: more.pop(name) for name in ("registry", "max_event_bytes") if name in more}
+    ours = ("registry", "max_event_bytes", "on_taken")
+    how = {name: more.pop(name) for name in ours if name in more}
     more.setdefault("group", topics[0])
     more["options"] = {**QUICK, **more.get("options", {})}
     running = Running(ledger, Consuming(bootstrap_servers, topics, **more), **how)

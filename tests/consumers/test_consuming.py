@@ -28,3 +28,15 @@ def test_every_form_of_an_event_is_taken(channel: Channel, ledger: Ledger) -> No
         "SELECT source, id FROM ledger.events WHERE originator_id = 'touchpoint:T-5'"
     )
     assert (source, name.partition("-")[0]) == (f"kafka:{topic}", "1")
+
+
+def test_topics_that_are_not_there_are_not_made_by_asking_for_them(
+    channel: Channel, ledger: Ledger
+) -> None:
+    """Though brokers may make whatever is asked for, as the embedded one does."""
+    there, missing = channel.topic("there"), f"{channel.prefix}-missing"
+    channel.publish(there, [touchpoint("T-1", "C-1")])
+    with consuming(ledger, channel.bootstrap_servers, there, missing):
+        eventually(lambda: ledger.count() == 1)
+    with channel.admin() as admin:
+        assert missing not in admin.list_topics()

@@ -11,8 +11,11 @@ from threading import Thread
 from threading import enumerate as enumerate_threads
 
 import psycopg2
+import pytest
 
+from consumers import consumer
 from consumers.brokers import ApacheKafka, LocalBroker
+from consumers.taking import Taken
 from tests.conftest import Cluster
 from tests.consumers.channel import Channel
 from tests.consumers.events import Published, touchpoint
@@ -213,3 +216,35 @@ def test_the_broker_is_restarted(own_broker: LocalBroker, ledger: Ledger) -> Non
             eventually(lambda: ledger.count() == 2000)
     assert ledger.by_customer() == by_customer(events)
     assert ledger.received()["appended"] == 2000
+
+
+def test_what_was_fetched_of_a_topic_before_it_was_made_anew_is_not_taken_for_the_new_one(
+    channel: Channel,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of one partition nothing was taken yet, but all of it has come."""
+    monkeypatch.setattr(consumer, "_REPORT_SECONDS", 0)  # it looks for new logs after each batch
+    caplog.set_level("WARNING", logger="kafka.cluster")
+    topic = channel.topic("fetched", partitions=2)
+
+    def publish(events: list[Published]) -> None:
+        for number, event in enumerate(events):
+            channel.send(topic, event.structured, key=event.key, partition=number % 2)
+        channel.flush()
+
+    def make_anew(_: Taken) -> None:
+        if "topic_id changed" not in caplog.text:
+            channel.recreate(topic, partitions=2)
+            channel.reopened()
+            publish(new)
+            eventually(lambda: "topic_id changed" in caplog.text)  # the consumer's client knows
+
+    old = [touchpoint(f"T-{number}", "C-1", id=f"old-{number}") for number in range(20)]
+    new = [touchpoint(f"T-{number}", "C-1", id=f"new-{number}") for number in range(20, 60)]
+    count_new = "SELECT count(*) FROM ledger.events WHERE starts_with(id, 'new-')"
+    publish(old)
+    with consuming(ledger, channel.bootstrap_servers, topic, batch_events=5, on_taken=make_anew):
+        eventually(lambda: ledger.query(count_new) == [(len(new),)])
+    assert ledger.received()["received"] == ledger.count()

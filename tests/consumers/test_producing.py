@@ -11,7 +11,7 @@ import pytest
 
 from consumers.brokers import EmbeddedBroker
 from consumers.brokers.process import Broker
-from consumers.producing import Producing, Record
+from consumers.producing import _FIXED, Producing, Record
 from tests.consumers.channel import Channel
 
 
@@ -47,6 +47,21 @@ def test_brokers_that_go_after_a_refusal_leave_what_they_acknowledged_acknowledg
     assert 0 in produced.acknowledged
     assert 1 not in produced.acknowledged
     assert f"no broker answers at {address}" in str(produced.failure)
+
+
+def test_a_topic_that_was_deleted_is_not_made_again_by_sending_to_it(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though brokers may make whatever is asked for, as the embedded one does."""
+    monkeypatch.setitem(_FIXED, "max_block_ms", 500)
+    missing = f"{channel.prefix}-deleted"
+    record = Record(missing, b"C-1", b"x", [], 1_772_000_000_000)
+    with closing(Producing(channel.bootstrap_servers, {})) as producing:
+        produced = producing.produce([record], give_up=lambda: False)
+    assert produced.acknowledged == []
+    assert "Failed to update metadata" in str(produced.failure)
+    with channel.admin() as admin:
+        assert missing not in admin.list_topics()
 
 
 @contextmanager
