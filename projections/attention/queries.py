@@ -1,13 +1,13 @@
 """Answers what needs attention now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.datastore import PgCursor
-from ledger.sql import named_queries
+from ledger.sql import named_queries, text_array
 from projections.answers import Answer, WrongParameter, answer, cut, fetch, page
 from projections.complaints.deadlines import deadlines
 from projections.complaints.reading import cases
@@ -20,9 +20,14 @@ KINDS = ("promise", "reply", "complaint")
 LONGEST = 366 * 86_400
 """In seconds: no list is asked to look ahead, or only so far back, further than a year."""
 
-_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_NAMED = named_queries(Path(__file__).with_name("queries.sql"))
+_SQL = {
+    name: text.replace("{priority}", _NAMED["priority"]).replace("{held}", _NAMED["held"])
+    for name, text in _NAMED.items()
+}
 _READ_MODELS = ("promises", "conversations", "complaints", "policies", "customers")
 _TIERS = ("most_valuable", "most_growable", "low_contribution", "negative")
+_LAST_PRIORITY = len(_TIERS) + 1
 
 
 class UnknownKind(WrongParameter):
@@ -35,7 +40,7 @@ class Item(NamedTuple):
     """Something that is due, in the order of the list. `kind`, `thing_id` and `step` name it.
 
     `priority` is 1 for the first tier and for regulated complaints, up to 5 for customers who are
-    in none.
+    in none. Whoever acted last in a complaint is not told here.
     """
 
     priority: int
@@ -88,38 +93,74 @@ def attention(
     wanted = page("attention", limit, as_of, token)
     until = wanted.as_of + timedelta(seconds=horizon_seconds)
     since = BEGINNING if past_seconds is None else wanted.as_of - timedelta(seconds=past_seconds)
-    asked = {"as_of": wanted.as_of, "until": until, "channel": channel}
-    sources = {"promise": _promises, "reply": _replies, "complaint": _complaints}
-    due = (
-        item
-        for name, source in sources.items()
-        if kind in (None, name)
-        for item in source(cursor, asked)
-        if since <= item.due_at <= until
-    )
+    asked = {
+        "as_of": wanted.as_of,
+        "since": since,
+        "until": until,
+        "channel": channel,
+        "tiers": list(_TIERS),
+    }
+    after = None
     if wanted.after is not None:
         priority, due_at, *rest = wanted.after
         after = (priority, datetime.fromisoformat(due_at), *rest)
-        due = (item for item in due if item[: len(_KEY)] > after)
-    rows = [_row(item, wanted.as_of) for item in nsmallest(limit + 1, due)]
+    kinds = KINDS if kind is None else (kind,)
+    found = _first_due(cursor, asked, kinds, after, limit + 1)
+    rows = _rows(cursor, found, wanted.as_of)
     rows, next_ = cut("attention", wanted, rows, _KEY)
     return answer(cursor, _READ_MODELS, wanted.as_of, rows, next_)
 
 
-def _row(item: Item, as_of: datetime) -> dict[str, Any]:
-    left = (item.due_at - as_of).total_seconds()
-    return item._asdict() | {"seconds_left": left, "events": list(item.events)}
+def _first_due(
+    cursor: PgCursor,
+    asked: Mapping[str, Any],
+    kinds: Sequence[str],
+    after: tuple[Any, ...] | None,
+    wanted: int,
+) -> list[Item]:
+    """So many items of these kinds that are due first, of those after a key.
+
+    Most pages end within the first priority, which few have: the others are looked for together
+    where it has not enough.
+    """
+    first = after[0] if after else 1
+    found: list[Item] = []
+    for priorities in ([first], list(range(first + 1, _LAST_PRIORITY + 1))):
+        if priorities and len(found) < wanted:
+            due = (
+                item
+                for kind in kinds
+                for item in _SOURCES[kind](cursor, {**asked, "priorities": priorities})
+                if asked["since"] <= item.due_at <= asked["until"]
+                and (after is None or item[: len(_KEY)] > after)
+            )
+            found += nsmallest(wanted - len(found), due)
+    return found
 
 
-def _priority(tier: str | None) -> int:
-    return 1 + (_TIERS.index(tier) if tier in _TIERS else len(_TIERS))
+def _rows(cursor: PgCursor, items: Sequence[Item], as_of: datetime) -> list[dict[str, Any]]:
+    complaints = text_array(item.thing_id for item in items if item.kind == "complaint")
+    cursor.execute(_SQL["acting"], {"complaints": complaints, "as_of": as_of})
+    acting = {complaint_id: who for complaint_id, *who in cursor}
+    return [_row(item, acting.get(item.thing_id), as_of) for item in items]
+
+
+def _row(item: Item, acting: Sequence[str | None] | None, as_of: datetime) -> dict[str, Any]:
+    row = item._asdict() | {
+        "seconds_left": (item.due_at - as_of).total_seconds(),
+        "events": list(item.events),
+    }
+    if item.kind == "complaint" and acting is not None:
+        team, row["employee_id"] = acting
+        row["team"] = item.team if team is None else team
+    return row
 
 
 def _promises(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
     """Promises that nothing has settled."""
     for row in fetch(cursor, _SQL["promises"], asked):
         yield Item(
-            _priority(row["tier"]),
+            row["priority"],
             row["due_at"],
             "promise",
             row["promise_id"],
@@ -164,7 +205,7 @@ def _reply(row: dict[str, Any], book: RuleBook) -> Item | None:
     if level is None or due_at is None:
         return None
     return Item(
-        _priority(row["tier"]),
+        row["priority"],
         due_at,
         "reply",
         row["conversation_id"],
@@ -189,7 +230,7 @@ def _complaints(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
     for row, case in zip(rows, cases(cursor, rows, book, as_of=asked["as_of"]), strict=True):
         for deadline in deadlines(case):
             yield Item(
-                1 if case.regulated else _priority(row["tier"]),
+                row["priority"],
                 deadline.due_at,
                 "complaint",
                 row["complaint_id"],
@@ -200,9 +241,12 @@ def _complaints(cursor: PgCursor, asked: dict[str, Any]) -> Iterator[Item]:
                 row["channel"],
                 row["topic"],
                 row["team"],
-                row["employee_id"],
+                None,
                 deadline.events,
             )
+
+
+_SOURCES = {"promise": _promises, "reply": _replies, "complaint": _complaints}
 
 
 def _book(cursor: PgCursor, asked: dict[str, Any], *, since: datetime) -> RuleBook:

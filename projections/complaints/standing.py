@@ -25,7 +25,7 @@ from projections.policies.book import RuleBook, rule_book
 _SQL = named_queries(Path(__file__).with_name("judging.sql"))
 
 _KEPT = 32_768
-"""How many are kept at most, half a kilobyte each: those asked for last."""
+"""How many are kept at most, some 800 bytes each: those asked for last."""
 
 _ROUNDING = timedelta(seconds=1)
 """Business time is measured in floats, which are wrong by less. So near to a deadline nothing is
