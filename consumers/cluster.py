@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from kafka.structs import TopicPartition
 
-from consumers.connecting import connecting, consumer
+from consumers.connecting import administrator, consumer
 
 BOOTSTRAP_TIMEOUT_MS = 5_000
 _READER: Mapping[str, Any] = {
@@ -88,8 +88,7 @@ class Cluster:
     def admin(self) -> "closing[KafkaAdminClient]":
         """An administrator's client. Raises `kafka.errors.KafkaError`."""
         settings = self.settings(KafkaAdminClient.DEFAULT_CONFIG)
-        with connecting(settings):
-            return closing(KafkaAdminClient(**settings))
+        return closing(administrator(settings))
 
     def reader(self) -> "closing[KafkaConsumer]":
         """A consumer that belongs to no group. Raises `kafka.errors.KafkaError`."""

@@ -1,10 +1,9 @@
 """Clients of brokers, and why these cannot be connected to, in words that say what to do."""
 
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.cluster import ClusterMetadata
 from kafka.errors import (
     AuthorizationError,
@@ -47,19 +46,48 @@ HOPELESS = (
 
 
 def consumer(settings: Mapping[str, Any]) -> KafkaConsumer:
-    """A consumer of these settings, connected. Raises what `connecting` raises."""
-    with connecting(settings):
-        client = KafkaConsumer(**settings)
+    """A consumer of these settings, connected. Raises `NotLetIn`, `kafka.errors.KafkaError`."""
+    client = _connected(KafkaConsumer, settings)
     _heed_making_topics(client._cluster, settings)
     return client
 
 
 def producer(settings: Mapping[str, Any]) -> KafkaProducer:
-    """A producer of these settings, connected. Raises what `connecting` raises."""
-    with connecting(settings):
-        client = KafkaProducer(**settings)
+    """A producer of these settings, connected. Raises `NotLetIn`, `kafka.errors.KafkaError`."""
+    client = _connected(KafkaProducer, settings)
     _heed_making_topics(client._metadata, settings)
     return client
+
+
+def administrator(settings: Mapping[str, Any]) -> KafkaAdminClient:
+    """An administrator's client of these settings, connected. Raises `NotLetIn`,
+    `kafka.errors.KafkaError`.
+    """
+    return _connected(KafkaAdminClient, settings)
+
+
+def _connected(kind: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
+    """A client of that kind.
+
+    Of one that cannot connect, kafka-python (3.0.12) leaves a thread and its sockets behind, for
+    ever, and it tells only that its time ran out. So those are closed, and one more connection is
+    tried: what goes wrong with it is raised.
+    """
+    opened: list[KafkaNetClient] = []
+
+    def opening(**configs: Any) -> KafkaNetClient:
+        opened.append(KafkaNetClient(**configs))
+        return opened[-1]
+
+    try:
+        return kind(**{**settings, "kafka_client": opening})
+    except BaseException as error:
+        for client in opened:
+            client.close()
+        why = _tried(settings) if isinstance(error, KafkaTimeoutError) else None
+        if why is None:  # it is said already; or brokers came back this moment
+            raise
+        raise _explained(why, settings) from error
 
 
 def _heed_making_topics(cluster: ClusterMetadata, settings: Mapping[str, Any]) -> None:
@@ -67,22 +95,6 @@ def _heed_making_topics(cluster: ClusterMetadata, settings: Mapping[str, Any]) -
     as they like: kafka-python (3.0.12) takes the setting, and asks them to in any case.
     """
     cluster.config[_MAKE_TOPICS] = settings[_MAKE_TOPICS]
-
-
-@contextmanager
-def connecting(settings: Mapping[str, Any]) -> Iterator[None]:
-    """Around the making of a client of these settings, which connects.
-
-    kafka-python (3.0.12) tells only that its time ran out. Then one more connection is tried, and
-    what goes wrong with it is raised: `NotLetIn`, or `kafka.errors.KafkaConnectionError`.
-    """
-    try:
-        yield
-    except KafkaTimeoutError as error:
-        why = _tried(settings)
-        if why is None:  # brokers that came back this moment
-            raise
-        raise _explained(why, settings) from error
 
 
 def told(error: BaseException) -> str:
