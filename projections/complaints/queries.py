@@ -1,6 +1,6 @@
 """Answers what happened to complaints."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.datastore import PgCursor
-from ledger.sql import named_queries
+from ledger.sql import named_queries, text_array
 from projections.answers import (
     LARGEST_PAGE,
     Answer,
-    Page,
     WrongParameter,
     answer,
     cut,
@@ -24,12 +23,27 @@ from projections.complaints.case import VIOLATED, Case, Ruling
 from projections.complaints.deadlines import deadlines
 from projections.complaints.judging import RULES
 from projections.complaints.reading import READ_MODELS, cases, judged
+from projections.complaints.standing import standings
 from projections.events import END
 from projections.policies.book import rule_book
 
 VERDICTS = ("conforming", "deviating", "open")
 
 _SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_COMPLAINTS, _CANDIDATES = (
+    _SQL[name].replace("{listed}", _SQL["listed"]) for name in ("complaints", "candidates")
+)
+_ANYTHING: dict[str, Any] = dict.fromkeys(
+    (
+        "complaints",
+        "channel",
+        "customer_id",
+        "severity",
+        "open",
+        "after_time",
+        "after_complaint",
+    )
+)
 
 _AHEAD = timedelta(days=366)
 """How far ahead deadlines are told."""
@@ -81,39 +95,47 @@ def complaints(
     if violates is not None and violates not in RULES:
         raise UnknownRule(f"violates must be one of {', '.join(RULES)}")
     wanted = page("complaints", limit, as_of, token)
-    asked = {
+    after_time, after_complaint = wanted.after or (None, None)
+    asked: dict[str, Any] = {
         "channel": channel,
         "customer_id": customer_id,
         "severity": severity,
         "open": open_,
+        "after_time": after_time,
+        "after_complaint": after_complaint,
         **window(from_, to),
     }
-    # A judgement is not in the database, so for one of a kind as many are judged as it takes.
-    at_once = limit + 1 if verdict is violates is None else LARGEST_PAGE
-    judged_ones = (
-        row
-        for row in _in_turn(cursor, wanted, at_once, asked)
-        if verdict in (None, row["verdict"])
-        and (violates is None or row["rules"][violates]["state"] == VIOLATED)
-    )
-    found = list(islice(judged_ones, limit + 1))
+    if verdict is not None or violates is not None:
+        # How one stands is not in the database, so as many are looked at as it takes.
+        alike = _alike(cursor, wanted.as_of, asked, verdict, violates)
+        asked = {"complaints": text_array(islice(alike, limit + 1)), **window(None, None)}
+    found = _listed(cursor, wanted.as_of, limit + 1, **asked)
     rows, next_ = cut("complaints", wanted, found, ("raised_at", "complaint_id"))
     return answer(cursor, READ_MODELS, wanted.as_of, rows, next_)
 
 
-def _in_turn(
-    cursor: PgCursor, wanted: Page, at_once: int, asked: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """The complaints asked for from a page on, so many read and judged together."""
-    after = wanted.after or (None, None)
+def _alike(
+    cursor: PgCursor,
+    as_of: datetime,
+    asked: dict[str, Any],
+    verdict: str | None,
+    violates: str | None,
+) -> Iterator[str]:
+    """The ids of the complaints asked for that stand like this."""
     while True:
-        time, complaint_id = after
-        keys = {"after_time": time, "after_complaint": complaint_id}
-        rows = _listed(cursor, wanted.as_of, at_once, **asked, **keys)
-        yield from rows
-        if len(rows) < at_once:
+        rows = fetch(
+            cursor, _CANDIDATES, _ANYTHING | asked | {"as_of": as_of, "rows": LARGEST_PAGE}
+        )
+        for row, standing in zip(rows, standings(cursor, rows, as_of=as_of), strict=True):
+            if verdict in (None, standing.verdict) and (
+                violates is None or standing.states[RULES.index(violates)] == VIOLATED
+            ):
+                yield row["complaint_id"]
+        if len(rows) < LARGEST_PAGE:
             return
-        after = rows[-1]["raised_at"], rows[-1]["complaint_id"]
+        last = rows[-1]
+        after = {"after_time": last["raised_at"], "after_complaint": last["complaint_id"]}
+        asked = asked | after
 
 
 def whose_complaint(cursor: PgCursor, complaint_id: str) -> str | None:
@@ -130,7 +152,7 @@ def complaint(cursor: PgCursor, complaint_id: str, *, as_of: datetime) -> Answer
     `recorded_at`, `event_id`, `type`, `channel`, `employee_id`, `team`, `department`, `data` (what
     only this type of step says, as JSON has it, without personal fields).
     """
-    rows = _listed(cursor, as_of, 1, complaint_id=complaint_id, **window(None, None))
+    rows = _listed(cursor, as_of, 1, complaints=text_array([complaint_id]), **window(None, None))
     told = answer(cursor, READ_MODELS, as_of, rows)
     if not rows:
         return told
@@ -169,19 +191,8 @@ def _due(case: Case) -> list[dict[str, Any]]:
 
 
 def _listed(cursor: PgCursor, as_of: datetime, limit: int, **wanted: Any) -> list[dict[str, Any]]:
-    anything = dict.fromkeys(
-        (
-            "complaint_id",
-            "channel",
-            "customer_id",
-            "severity",
-            "open",
-            "after_time",
-            "after_complaint",
-        )
-    )
-    asked = anything | wanted | {"as_of": as_of, "rows": limit}
-    return _judged(cursor, as_of, fetch(cursor, _SQL["complaints"], asked))
+    asked = _ANYTHING | wanted | {"as_of": as_of, "rows": limit}
+    return _judged(cursor, as_of, fetch(cursor, _COMPLAINTS, asked))
 
 
 def _judged(cursor: PgCursor, as_of: datetime, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
