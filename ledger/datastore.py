@@ -12,7 +12,7 @@ import psycopg2.extensions
 from eventsourcing import persistence
 from eventsourcing.persistence import ConnectionPoolClosedError, Params
 from eventsourcing.utils import retry
-from psycopg2.errors import LockNotAvailable
+from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, make_dsn, parse_dsn
 
 PgConnection = psycopg2.extensions.connection
@@ -315,6 +315,10 @@ class Datastore:
             except LockNotAvailable:
                 self._end_frozen()
                 raise
+            except FeatureNotSupported:
+                # What is prepared there does not fit its tables any more.
+                pooled.close()
+                raise
             finally:
                 self._put(pooled)
 
@@ -375,8 +379,23 @@ def _end(connections: Sequence[Connection]) -> None:
         connection.close()
 
 
+class _Connected(PgConnection):
+    """A connection of ours, which remembers what is prepared on it."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.prepared: set[str] = set()
+
+
+def prepared_on(cursor: PgCursor) -> set[str]:
+    """The names of the statements that are prepared on the connection of a cursor of ours."""
+    connection = cursor.connection
+    assert isinstance(connection, _Connected)
+    return connection.prepared
+
+
 def _connect(dsn: str) -> PgConnection:
-    connection = psycopg2.connect(dsn)
+    connection = psycopg2.connect(dsn, connection_factory=_Connected)
     connection.autocommit = True
     return connection
 

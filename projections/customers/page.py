@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.datastore import PgCursor
+from ledger.prepared import Prepared
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
 from projections.complaints.queries import open_complaints
@@ -18,10 +19,12 @@ from schemas.codec import decode
 SHOWN = 5
 """How many of the last touchpoints and of the last feedback are shown."""
 
-_SQL = {
+_TEXTS = {
     name: sql.replace("{judged}", JUDGED).replace("{costs}", COSTS).replace("{cost}", COST)
     for name, sql in named_queries(Path(__file__).with_name("page.sql")).items()
 }
+# Whose promises they are must be known to judge these alone, and not everybody's first.
+_SQL = {name: sql if name == "promises" else Prepared(sql) for name, sql in _TEXTS.items()}
 _READ_MODELS = (
     "timeline",
     "conversations",

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.datastore import PgCursor
+from ledger.prepared import Prepared
 from ledger.sql import named_queries
 
 _SQL = named_queries(Path(__file__).with_name("persons.sql"))
-_EVER, _MERGES = (_SQL[name].replace("{reached}", _SQL["reached"]) for name in ("ever", "merges"))
+_EVER, _MERGES = (
+    Prepared(_SQL[name].replace("{reached}", _SQL["reached"])) for name in ("ever", "merges")
+)
 
 
 class Merge(NamedTuple):
@@ -78,7 +81,7 @@ def together(customer_id: str, merges: Iterable[Merge]) -> list[Identity]:
 
 def person(cursor: PgCursor, customer_id: str, *, as_of: datetime) -> list[Identity]:
     """`together` of what had happened by `as_of`."""
-    cursor.execute(_MERGES, {"customer_id": customer_id, "as_of": as_of})
+    _MERGES.execute(cursor, {"customer_id": customer_id, "as_of": as_of})
     return together(customer_id, map(Merge._make, cursor))
 
 
@@ -104,5 +107,5 @@ def persons(cursor: PgCursor, *, as_of: datetime) -> dict[str, str]:
 
 def ever_together(cursor: PgCursor, customer_id: str) -> list[str]:
     """Every id that was one person with the customer at any time, and the customer's own."""
-    cursor.execute(_EVER, {"customer_id": customer_id})
+    _EVER.execute(cursor, {"customer_id": customer_id})
     return [found for (found,) in cursor]

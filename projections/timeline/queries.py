@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ledger.datastore import PgCursor
+from ledger.prepared import Prepared
 from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page
 from projections.customers.persons import person
 from projections.timeline.sentences import sentence
 from schemas.codec import decode, pii_fields, to_json
 
-_SQL = named_queries(Path(__file__).with_name("queries.sql"))
+_TIMELINE = Prepared(named_queries(Path(__file__).with_name("queries.sql"))["timeline"])
 _KEY = ("occurred_at", "rank", "event_id")
 _HIDDEN = ("rank", "event_id", "fingerprint", "facts")
 
@@ -46,7 +47,7 @@ def timeline(
         "after_event": after_event,
         "rows": limit + 1,
     }
-    found = fetch(cursor, _SQL["timeline"], parameters)
+    found = fetch(cursor, _TIMELINE, parameters)
     rows, next_ = cut("timeline", wanted, found, _KEY)
     told = [_told(row) for row in rows]
     return answer(cursor, ["timeline", "customers"], wanted.as_of, told, next_)
