@@ -26,7 +26,7 @@ from web.finished import Finished
 from web.limits import RequestLimit
 from web.logging import log_request
 from web.metrics import HttpMetrics
-from web.parameters import only_known
+from web.parameters import OnlyKnown
 from web.paths import EncodedSlashes, Head
 from web.preferences import Compression
 from web.recording import Record
@@ -77,6 +77,7 @@ def create_app(
         redoc_url=None,
         dependencies=[Depends(check_role)],
     )
+    only_known = OnlyKnown()
     for routes in (
         events.router(committer, max_events=max_request_events),
         # Before the questions: the page of a customer has a path that swallows what is below it.
