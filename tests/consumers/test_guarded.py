@@ -1,5 +1,6 @@
 """Brokers that let in only whom they know, over TLS, and only to what they may."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from consumers.consumer import ConsumerFailed
 from consumers.consuming import Consuming
 from consumers.watching import BrokersRefuse, lags
 from servicetrail.publisher import Publisher
+from tests.cli.conftest import Command
+from tests.cli.events import touchpoint as recorded
 from tests.consumers.conftest import missing
 from tests.consumers.guarded import Guarded
 from tests.consumers.running import Ledger, consuming
 from tests.consumers.waiting import eventually
+from tests.publisher.topics import counts
 
 OPEN, SHUT, GROUP = "open", "shut", "team"
 QUICK = {"bootstrap_timeout_ms": 1_000}
@@ -100,6 +104,33 @@ def test_what_cannot_be_published_because_of_a_password_waits(
         publishing.close(timeout=0)
     with publisher(broker, tmp_path / "outbox", broker.options("team")) as publishing:
         assert publishing.flush(30) == 0
+
+
+def test_a_command_with_a_wrong_password_names_the_setting_and_loses_nothing(
+    broker: Guarded, tmp_path: Path
+) -> None:
+    command = Command(tmp_path, "postgresql://nobody.invalid/none")
+    file = command.write_lines("mail.jsonl", [recorded(number) for number in range(30)])
+    publish = ("publish", file, "--brokers", broker.secured, "--topic", f"touchpoint={OPEN}")
+    before = broker.count(OPEN)
+
+    options = broker.options("team", sasl_plain_password="guess", **QUICK)
+    command.environment["SERVICETRAIL_KAFKA_OPTIONS"] = json.dumps(options)
+    refused = command.run(*publish, "--patience", "600")  # in vain: it is told at once
+    assert refused.returncode == 2
+    assert counts(refused.stdout) == {"delivered": 0, "already": 0, "rejected": 0, "waiting": 30}
+    [line] = refused.stderr.splitlines()
+    assert line.startswith("servicetrail: 30 events wait in ")
+    assert "the brokers refuse the login" in line
+    assert "sasl_plain_password of the Kafka options (SERVICETRAIL_KAFKA_OPTIONS)" in line
+    assert "guess" not in line
+    assert broker.count(OPEN) == before
+
+    command.environment["SERVICETRAIL_KAFKA_OPTIONS"] = json.dumps(broker.options("team"))
+    done = command.run(*publish)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert counts(done.stdout)["waiting"] == 0
+    assert broker.count(OPEN) == before + 30
 
 
 def test_a_wrong_protocol_is_thought_of_when_brokers_hang_up(

@@ -13,7 +13,7 @@ from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import promise, touchpoint
 from tests.consumers.waiting import eventually
 from tests.intake.door import Door
-from tests.publisher.topics import Topics
+from tests.publisher.topics import Topics, counts
 
 KILLS = 5
 NOBODY = "127.0.0.1:9"
@@ -28,11 +28,6 @@ def command(tmp_path: Path) -> Command:
 def to(topics: Topics) -> list[str]:
     """The options that publish to the test's own topics."""
     return ["--brokers", topics.bootstrap_servers, *topics.options()]
-
-
-def counts(text: str) -> dict[str, int]:
-    words = (line.split() for line in text.splitlines())
-    return {each[0]: int(each[1].replace(",", "")) for each in words if len(each) == 2}
 
 
 def feed(process: "subprocess.Popen[str]", file: Path, lines: int, topics: Topics) -> None:

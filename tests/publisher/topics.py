@@ -84,3 +84,9 @@ def first_seen(events: list[Event]) -> dict[str, list[str]]:
     for event in events:
         seen.setdefault(event.customer_id or "", {})[event.id] = None
     return {customer: list(ids) for customer, ids in seen.items()}
+
+
+def counts(text: str) -> dict[str, int]:
+    """What `servicetrail publish` says it did, by word."""
+    words = (line.split() for line in text.splitlines())
+    return {each[0]: int(each[1].replace(",", "")) for each in words if len(each) == 2}
