@@ -5,13 +5,21 @@ FROM complaint_steps
 WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
 
 -- name: known
--- Which steps are known of each complaint, told briefly. An event never changes, and if one of its id is recorded
--- elsewhere, or once more after a restore, it is at another time.
-SELECT complaint_id, encode(sha256(string_agg(
-    uuid_send(event_id) || timestamptz_send(recorded_at), '' ORDER BY occurred_at, rank, event_id)), 'hex')
-FROM complaint_steps
-WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
-GROUP BY complaint_id
+-- Which steps are known of each complaint, told briefly, and its customer's tier when it was raised. An event never
+-- changes, and if one of its id is recorded elsewhere, or once more after a restore, it is at another time.
+WITH known AS (
+    SELECT complaint_id, encode(sha256(string_agg(
+        uuid_send(event_id) || timestamptz_send(recorded_at), '' ORDER BY occurred_at, rank, event_id)), 'hex') AS steps
+    FROM complaint_steps
+    WHERE complaint_id = ANY (%(complaints)s::text[]) AND occurred_at <= %(as_of)s
+    GROUP BY complaint_id
+)
+SELECT complaint_id, steps, tier
+FROM known
+JOIN complaints AS c USING (complaint_id)
+LEFT JOIN customer_tiers AS t ON t.customer_id = c.customer_id
+    AND t.valid_from <= raised_at AND t.valid_to > raised_at
+WHERE visible_from <= %(as_of)s AND visible_to > %(as_of)s
 
 -- name: tiers
 SELECT wanted.complaint_id, t.tier

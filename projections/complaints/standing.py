@@ -78,18 +78,10 @@ def _kept_of(
 ) -> list[list[_Kept]]:
     """What is kept of each complaint by what is known of it: nothing at first."""
     complaints = [row["complaint_id"] for row in rows]
-    asked = {
-        "as_of": as_of,
-        "complaints": text_array(complaints),
-        "customers": text_array(row["customer_id"] for row in rows),
-        "raised": text_array(row["raised_at"].isoformat() for row in rows),
-    }
-    cursor.execute(_SQL["tiers"], asked)
-    tiers: dict[str, str] = dict(cursor.fetchall())
-    cursor.execute(_SQL["known"], asked)
-    known: dict[str, str] = dict(cursor.fetchall())
+    cursor.execute(_SQL["known"], {"as_of": as_of, "complaints": text_array(complaints)})
+    known = {complaint_id: (steps, tier) for complaint_id, steps, tier in cursor}
     said = book.said
-    return [_kept_under(known[id_], tiers.get(id_), said) for id_ in complaints]
+    return [_kept_under(*known[complaint_id], said) for complaint_id in complaints]
 
 
 @lru_cache(maxsize=_KEPT)
