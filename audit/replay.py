@@ -21,9 +21,8 @@ from projections.events import RecordedEvent, recorded
 from projections.policies.book import RuleBook, rule_book
 from projections.promises.fold import PromiseFact, fold, verdict_at
 from projections.promises.model import fact_of
-from projections.timeline.queries import without_personal
 from projections.timeline.sentences import sentence
-from schemas.codec import to_json
+from schemas.codec import without_personal
 
 _SQL = named_queries(Path(__file__).with_name("replay.sql"))
 _READ_MODELS = ("timeline", "promises", "complaints", "policies", "customers")
@@ -113,7 +112,7 @@ def _row(
         "type": event.type,
         "who": {name: event.data[name] for name in _PEOPLE if event.data.get(name)},
         "summary": sentence(event.type, event.data),
-        "data": without_personal(event.type, to_json(event.type, event.data)),
+        "data": without_personal(event.type, event.data),
         "marks": [name for name, is_so in marks.items() if is_so],
         "overtaken_by": overtaken_by,
         "recorded_after_seconds": (event.recorded_at - event.occurred_at).total_seconds(),

@@ -11,9 +11,8 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from audit.proofs import Sealed
-from projections.timeline.queries import without_personal
 from projections.timeline.sentences import sentence
-from schemas.codec import decode, to_json
+from schemas.codec import decode, without_personal
 
 if TYPE_CHECKING:
     from audit.evidence import About
@@ -50,7 +49,7 @@ _NOTHING = '<tr><td colspan="5">There are no events.</td></tr>'
 
 def _row(row: Mapping[str, Any]) -> str:
     data = decode(bytes.fromhex(row["fingerprint"]), bytes(row["facts"]))
-    shown = without_personal(row["type"], to_json(row["type"], data))
+    shown = without_personal(row["type"], data)
     told = {name: value for name, value in shown.items() if value is not None}
     assumed = " (time assumed)" if row["time_assumed"] else ""
     personal = "" if row["personal"] is None else "<p>Personal data: encrypted, not shown.</p>"

@@ -4,11 +4,11 @@ Data are a dict with one entry for every field of the schema: text, bool, int, f
 (money), aware UTC `datetime` (instants), `date`, dict and list. Bytes are a bare Avro datum.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.catalogue import SHIPPED, Schema
 from schemas.checks import check
@@ -112,11 +112,65 @@ def to_json(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def without_personal(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """All data of an event as `to_json` gives them, without the fields that are personal.
+
+    Raises KeyError for data that are not those of the type.
+    """
+    plan = _PLANS[event_type]
+    if len(data) != plan.fields:
+        raise KeyError(event_type)
+    told = dict(data)
+    for name in plan.personal:
+        del told[name]
+    for name, convert in plan.converted:
+        told[name] = convert(told[name])
+    return told
+
+
+class _Plan(NamedTuple):
+    """What becomes of the fields of a record: how many they are, which are left out, and which are
+    not yet as JSON has them.
+    """
+
+    fields: int
+    personal: list[str]
+    converted: list[tuple[str, Callable[[Any], Any]]]
+
+
+def _plan(fields: Sequence[Mapping[str, Any]]) -> _Plan:
+    return _Plan(
+        len(fields),
+        [field["name"] for field in fields if "pii" in field],
+        [
+            (field["name"], convert)
+            for field in fields
+            if "pii" not in field and (convert := _converter(field["type"])) is not None
+        ],
+    )
+
+
+def _converter(avro: Any) -> Callable[[Any], Any] | None:
+    """What makes JSON of a field's value; None where it is JSON already."""
+    match avro:
+        case {"type": "record", "fields": fields}:
+            left_out = {field["name"] for field in fields if "pii" in field}
+            return lambda record: {
+                name: _json_value(value) for name, value in record.items() if name not in left_out
+            }
+        case str() | {"type": "enum"} | ["null", str() | {"type": "enum"}]:
+            return None
+    return _json_value
+
+
 def _names(schema: Schema) -> dict[str, str]:
     return {field["name"]: field["name"] for field in schema.tree["fields"]}
 
 
 _FIELD_NAMES = {event_type: _names(schema) for event_type, schema in SHIPPED.by_type.items()}
+_PLANS = {
+    event_type: _plan(schema.tree["fields"]) for event_type, schema in SHIPPED.by_type.items()
+}
 
 
 def _expect_equal(

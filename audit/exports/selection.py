@@ -20,9 +20,8 @@ from ledger.reading import (
 )
 from projections.answers import window
 from projections.events import RecordedEvent, recorded
-from projections.timeline.queries import without_personal
 from projections.timeline.sentences import sentence
-from schemas.codec import to_json
+from schemas.codec import without_personal
 
 PAGE_EVENTS = 5_000
 
@@ -83,7 +82,7 @@ class Told(NamedTuple):
     @property
     def data(self) -> dict[str, Any]:
         """The event's fields as JSON has them, without personal ones."""
-        return without_personal(self.event.type, to_json(self.event.type, self.event.data))
+        return without_personal(self.event.type, self.event.data)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

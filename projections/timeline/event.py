@@ -9,9 +9,8 @@ from ledger.datastore import PgCursor
 from ledger.reading import last_position
 from ledger.sql import named_queries
 from projections.answers import LARGEST_PAGE, METRIC_VERSION, Answer, fetch
-from projections.timeline.queries import without_personal
 from schemas import codec
-from schemas.codec import decode, to_json
+from schemas.codec import decode, without_personal
 
 _SQL = named_queries(Path(__file__).with_name("event.sql"))
 _HIDDEN = ("fingerprint", "facts")
@@ -79,7 +78,7 @@ def _shown(inputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _told(cursor: PgCursor, row: dict[str, Any]) -> dict[str, Any]:
     written_with = bytes(row["fingerprint"])
-    data = to_json(row["type"], decode(written_with, bytes(row["facts"])))
+    data = decode(written_with, bytes(row["facts"]))
     shown = {name: value for name, value in row.items() if name not in _HIDDEN}
     return shown | {
         "fingerprint": written_with.hex(),

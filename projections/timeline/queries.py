@@ -1,6 +1,5 @@
 """Answers what happened with a customer."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from ledger.sql import named_queries
 from projections.answers import Answer, answer, cut, fetch, page
 from projections.customers.persons import person
 from projections.timeline.sentences import sentence
-from schemas.codec import decode, pii_fields, to_json
+from schemas.codec import decode, without_personal
 
 _TIMELINE = Prepared(named_queries(Path(__file__).with_name("queries.sql"))["timeline"])
 _KEY = ("occurred_at", "rank", "event_id")
@@ -58,17 +57,5 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     for name in _HIDDEN:
         del row[name]
     row["summary"] = sentence(row["type"], data)
-    row["data"] = without_personal(row["type"], to_json(row["type"], data))
+    row["data"] = without_personal(row["type"], data)
     return row
-
-
-def without_personal(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of an event without the fields that its schema marks as personal."""
-    kept = dict(data)
-    for path in pii_fields(event_type):
-        outer, _, inner = path.rpartition(".")
-        if not outer:
-            kept.pop(inner, None)
-        elif kept.get(outer) is not None:
-            kept[outer] = {name: value for name, value in kept[outer].items() if name != inner}
-    return kept

@@ -90,6 +90,8 @@ def test_data_as_json() -> None:
     assert codec.to_json("channel.costed.v1", cost)["cost_per_minute"] == "0.0001"
     with pytest.raises(KeyError):
         codec.to_json("channel.costed.v1", {"phone_number": "+31"})
+    with pytest.raises(KeyError):
+        codec.without_personal("channel.costed.v1", cost)
 
 
 def test_what_a_fingerprint_stands_for() -> None:
