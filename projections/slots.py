@@ -10,6 +10,7 @@ from ledger.reading import Share
 from ledger.sql import named_queries
 from projections.model import ReadModel
 from projections.registry import VIEWS
+from projections.weeks import prepare_changes
 
 _SQL = named_queries(Path(__file__).with_name("position.sql"))
 
@@ -31,8 +32,11 @@ class Slot(NamedTuple):
 
 
 def prepare_positions(cursor: PgCursor) -> None:
-    """Make the table of positions in the schema that is worked in, if it is not there."""
+    """Make the tables of positions and of changes in the schema that is worked in, if they are not
+    there.
+    """
     cursor.execute(_SQL["table"])
+    prepare_changes(cursor)
 
 
 def define_views(cursor: PgCursor, *, anew: bool = True) -> None:

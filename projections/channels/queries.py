@@ -1,39 +1,16 @@
 """Answers how channels compare."""
 
 from datetime import datetime
-from pathlib import Path
+
+from psycopg2.extras import Json
 
 from ledger.datastore import PgCursor
-from ledger.sql import named_queries
 from projections.answers import Answer, answer, fetch, window
+from projections.channels.statements import filled
 from projections.explaining import Behind, explain
-from projections.policies.costs import COST_OF_ONE, COSTS, cost
-from projections.promises.queries import JUDGED
-from projections.survival_statements import kaplan_meier, standardised
 
-_SQL = named_queries(Path(__file__).with_name("queries.sql"))
-_SHARED = ("touched", "talked", "measured", "helped", "tiered", "complained", "thought")
-
-
-def _filled(statement: str) -> str:
-    """A statement with the parts that figures and their explanation share."""
-    for name in _SHARED:
-        statement = statement.replace(f"{{{name}}}", _SQL[name])
-    return statement.replace("{costs}", COSTS).replace("{judged}", JUDGED)
-
-
-_CHANNELS = (
-    _filled(_SQL["channels"])
-    .replace("{cost}", cost("contacts", "handling_seconds"))
-    .replace("{identified}", "")  # so that an index alone holds all that is read of intervals
-    .replace("{kaplan_meier}", kaplan_meier(["channel"], measured="first_responses"))
-    .replace("{standardised}", standardised())
-)
-_BEHIND_CHANNELS = (
-    _filled(_SQL["behind_channels"])
-    .replace("{cost_of_one}", COST_OF_ONE)
-    .replace("{identified}", ", started_by, ended_by, conversation_id")
-)
+_CHANNELS = filled("channels")
+_BEHIND_CHANNELS = filled("behind_channels")
 POOLED = ("adjusted_first_response_median_seconds", "comparable", "reversed_by_adjustment")
 """Figures that compare a channel with all others: they rest on the waits of every channel."""
 
@@ -54,8 +31,12 @@ def channels(
     complaints raised in it. Rows are those of docs/reference/metrics.md. `feedback_mean` is over
     scores as they were given, `abandoned` counts touchpoints.
     """
-    rows = fetch(cursor, _CHANNELS, {"as_of": as_of, **window(from_, to)})
-    return answer(cursor, _READ_MODELS, as_of, rows)
+    # numpy takes as long to import as most commands take to run.
+    from projections.channels.figures import figures
+
+    counted, spent = map(Json, figures(cursor, as_of, from_, to))
+    parameters = {"as_of": as_of, "counted": counted, "spent": spent, **window(from_, to)}
+    return answer(cursor, _READ_MODELS, as_of, fetch(cursor, _CHANNELS, parameters))
 
 
 def behind_channels(cursor: PgCursor, wanted: Behind) -> Answer:

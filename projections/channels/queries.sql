@@ -12,7 +12,7 @@ WHERE started_at >= %(from)s AND started_at < %(to)s
     AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
 
 -- name: measured
-SELECT metric, channel, customer_id, topic, started_at, ended_at{identified},
+SELECT metric, channel, customer_id, topic, started_at, ended_at, started_by, ended_by, conversation_id,
     coalesce(ended_at <= %(as_of)s, false) AS ended,
     extract(epoch FROM least(ended_at, %(as_of)s) - started_at)::float8 AS seconds
 FROM intervals
@@ -45,102 +45,38 @@ feedback
 WHERE occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_of)s
     AND channel IS NOT NULL
 
+-- name: rates
+SELECT event_id::text, channel, ARRAY[valid_from, valid_to] AS in_force
+FROM ({costs}) AS costs
+
+-- name: gave_feedback
+SELECT channel, array_agg(DISTINCT hashtextextended(customer_id, 0)) AS people
+FROM {thought}
+GROUP BY channel
+
 -- name: channels
+-- What was counted over columns, and beside it what has few rows.
 WITH costs AS (
     {costs}
-), per_customer AS MATERIALIZED (
-    SELECT t.channel, t.customer_id, c.event_id AS costed_by,
-        count(*) FILTER (WHERE direction = 'inbound') AS inbound,
-        count(*) FILTER (WHERE direction = 'outbound') AS outbound,
-        count(*) FILTER (WHERE outcome = 'abandoned') AS abandoned,
-        count(*) AS contacts,
-        sum(handling_seconds / greatest(concurrency, 1)) AS handling_seconds
-    FROM {touched}
-    GROUP BY t.channel, t.customer_id, c.event_id
 ), spent AS (
-    SELECT per_version.channel,
-        {cost} AS cost
-    FROM (
-        SELECT channel, costed_by, sum(contacts)::float8 AS contacts,
-            sum(handling_seconds) AS handling_seconds
-        FROM per_customer
-        GROUP BY channel, costed_by
-    ) AS per_version
+    SELECT parts.channel, {cost} AS cost
+    FROM jsonb_to_recordset(%(spent)s) AS parts (
+        channel text, costed_by uuid, contacts float8, handling_seconds float8
+    )
     LEFT JOIN costs AS c ON c.event_id = costed_by
-    GROUP BY per_version.channel
-), contacts AS (
-    SELECT channel, sum(inbound)::bigint AS touchpoints_in, sum(outbound)::bigint AS touchpoints_out,
-        count(DISTINCT customer_id) AS customers, sum(abandoned)::bigint AS abandoned,
-        sum(handling_seconds) / 60 AS handling_minutes
-    FROM per_customer
-    GROUP BY channel
-), talks AS (
-    SELECT channel, count(*) AS conversations
-    FROM {talked}
-    GROUP BY channel
-), measured AS MATERIALIZED (
-    {measured}
-), waits AS (
-    SELECT metric, channel,
-        count(*) FILTER (WHERE ended) AS answered,
-        count(*) FILTER (WHERE NOT ended) AS waiting,
-        percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY seconds)
-            FILTER (WHERE ended) AS percentiles
-    FROM measured
-    GROUP BY metric, channel
-), first_responses AS (
-    SELECT channel, seconds, ended FROM measured WHERE metric = 'first_response'
-), {kaplan_meier}, strata_named AS MATERIALIZED (
-    SELECT channel, ARRAY[topic, tier] AS about, seconds, ended
-    FROM measured AS m
-    {tiered}
-    WHERE metric = 'first_response'
-), pooled AS (
-    SELECT about, count(*) AS waits, count(*) / sum(count(*)) OVER () AS share
-    FROM strata_named
-    GROUP BY about
-), mix AS MATERIALIZED (
-    -- A stratum carries weight from one hundredth of all waits on: a rarer one moves no median, and would let
-    -- hardly any channel be compared.
-    SELECT about, row_number() OVER (ORDER BY about) AS stratum,
-        waits / sum(waits) OVER ()::float8 AS share
-    FROM pooled
-    WHERE share >= 0.01
-), cells AS (
-    SELECT channel, about, count(*) FILTER (WHERE ended) >= 30 AS enough
-    FROM strata_named
-    JOIN mix USING (about)
-    GROUP BY channel, about
-), comparability AS (
-    -- As many as to say something of the channel in every stratum that carries weight.
-    SELECT channel, bool_and(enough) AND count(*) = (SELECT count(*) FROM mix) AS comparable
-    FROM cells
-    GROUP BY channel
-), strata AS (
-    SELECT channel, stratum, seconds, ended
-    FROM strata_named
-    JOIN mix USING (about)
-    WHERE channel IN (SELECT channel FROM comparability WHERE comparable)
-), {standardised}, compared AS (
-    -- A median that is not reached is longer than any that is.
-    SELECT channel, comparable, coalesce(km.median, 'infinity') AS crude,
-        CASE WHEN comparable THEN coalesce(adjusted.median, 'infinity') END AS adjusted
-    FROM comparability
-    LEFT JOIN km USING (channel)
-    LEFT JOIN adjusted USING (channel)
-), ranked AS (
-    SELECT channel, comparable, nullif(adjusted, 'infinity') AS adjusted,
-        CASE WHEN comparable THEN EXISTS (
-            SELECT FROM compared AS other
-            WHERE one.crude < other.crude AND one.adjusted > other.adjusted
-                OR one.crude > other.crude AND one.adjusted < other.adjusted
-        ) END AS reversed
-    FROM compared AS one
-), helped_at_once AS (
-    SELECT channel, count(*) AS helped
-    FROM measured AS m
-    WHERE metric = 'resolution' AND {helped}
-    GROUP BY channel
+    GROUP BY parts.channel
+), counted AS (
+    SELECT *
+    FROM jsonb_to_recordset(%(counted)s) AS figures (
+        channel text, touchpoints_in bigint, touchpoints_out bigint, customers bigint, abandoned bigint,
+        handling_minutes float8, conversations bigint, answered bigint, waiting bigint,
+        first_response_median_seconds float8, first_response_p90_seconds float8, first_response_p99_seconds float8,
+        first_response_km_median_seconds float8, first_response_km_median_seconds_low float8,
+        first_response_km_median_seconds_high float8, answered_any bigint, first_response_any_median_seconds float8,
+        resolved bigint, unresolved bigint, resolution_median_seconds float8, helped_at_once bigint,
+        gave_feedback bigint, adjusted_first_response_median_seconds float8, comparable boolean,
+        reversed_by_adjustment boolean
+    )
 ), promised AS (
     SELECT channel, count(*) AS promises_due,
         count(*) FILTER (WHERE verdict = 'kept') AS kept,
@@ -161,14 +97,8 @@ WITH costs AS (
             AS feedback_share
     FROM {thought}
     GROUP BY channel
-), responded AS (
-    SELECT channel, count(DISTINCT customer_id) AS responding
-    FROM {thought} AND (channel, customer_id) IN (SELECT channel, customer_id FROM per_customer)
-    GROUP BY channel
 ), named AS (
-    SELECT channel FROM contacts
-    UNION SELECT channel FROM talks
-    UNION SELECT channel FROM waits
+    SELECT channel FROM counted
     UNION SELECT channel FROM promised
     UNION SELECT channel FROM complained
     UNION SELECT channel FROM thought
@@ -179,17 +109,17 @@ SELECT channel,
     coalesce(customers, 0) AS customers,
     handling_minutes,
     coalesce(conversations, 0) AS conversations,
-    coalesce(response.answered, 0) AS answered,
-    coalesce(response.waiting, 0) AS waiting,
-    response.percentiles[1] AS first_response_median_seconds,
-    response.percentiles[2] AS first_response_p90_seconds,
-    response.percentiles[3] AS first_response_p99_seconds,
-    km.median AS first_response_km_median_seconds,
-    km.low AS first_response_km_median_seconds_low,
-    km.high AS first_response_km_median_seconds_high,
-    coalesce(response_any.answered, 0) AS answered_any,
-    response_any.percentiles[1] AS first_response_any_median_seconds,
-    resolution.percentiles[1] AS resolution_median_seconds,
+    coalesce(answered, 0) AS answered,
+    coalesce(waiting, 0) AS waiting,
+    first_response_median_seconds,
+    first_response_p90_seconds,
+    first_response_p99_seconds,
+    first_response_km_median_seconds,
+    first_response_km_median_seconds_low,
+    first_response_km_median_seconds_high,
+    coalesce(answered_any, 0) AS answered_any,
+    first_response_any_median_seconds,
+    resolution_median_seconds,
     coalesce(promises_due, 0) AS promises_due,
     coalesce(kept, 0) AS kept,
     coalesce(kept_late, 0) AS kept_late,
@@ -199,33 +129,24 @@ SELECT channel,
     coalesce(withdrawn, 0) AS withdrawn,
     kept::float8 / nullif(kept + kept_late + broken + overdue, 0) AS keep_rate,
     cost,
-    cost / nullif(resolution.answered, 0) AS cost_per_resolved,
-    coalesce(helped, 0)::float8 / nullif(resolution.answered + resolution.waiting, 0)
-        AS first_contact_resolution,
+    cost / nullif(resolved, 0) AS cost_per_resolved,
+    coalesce(helped_at_once, 0)::float8 / nullif(resolved + unresolved, 0) AS first_contact_resolution,
     coalesce(abandoned, 0) AS abandoned,
     1000.0::float8 * coalesce(complaints, 0) / nullif(touchpoints_in + touchpoints_out, 0)
         AS complaints_per_1000,
     coalesce(feedback_n, 0) AS feedback_n,
     feedback_mean,
     feedback_share,
-    coalesce(responding, 0)::float8 / customers AS feedback_response_rate,
-    ranked.adjusted AS adjusted_first_response_median_seconds,
-    CASE WHEN EXISTS (SELECT FROM pooled) THEN coalesce(ranked.comparable, false) END AS comparable,
-    ranked.reversed AS reversed_by_adjustment
+    coalesce(gave_feedback, 0)::float8 / customers AS feedback_response_rate,
+    adjusted_first_response_median_seconds,
+    CASE WHEN (SELECT bool_or(comparable IS NOT NULL) FROM counted) THEN coalesce(comparable, false) END AS comparable,
+    reversed_by_adjustment
 FROM named
-LEFT JOIN contacts USING (channel)
-LEFT JOIN talks USING (channel)
-LEFT JOIN (SELECT * FROM waits WHERE metric = 'first_response') AS response USING (channel)
-LEFT JOIN (SELECT * FROM waits WHERE metric = 'first_response_any') AS response_any USING (channel)
-LEFT JOIN (SELECT * FROM waits WHERE metric = 'resolution') AS resolution USING (channel)
-LEFT JOIN km USING (channel)
+LEFT JOIN counted USING (channel)
 LEFT JOIN spent USING (channel)
-LEFT JOIN ranked USING (channel)
-LEFT JOIN helped_at_once USING (channel)
 LEFT JOIN promised USING (channel)
 LEFT JOIN complained USING (channel)
 LEFT JOIN thought USING (channel)
-LEFT JOIN responded USING (channel)
 ORDER BY channel
 
 -- name: behind_channels

@@ -21,6 +21,7 @@ from projections.conversations.versions import CORRECTED, RECORDED, related, ver
 from projections.copying import copy_rows, instant_text
 from projections.events import RecordedEvent
 from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
+from projections.weeks import changed
 
 HANDLES = frozenset({RECORDED, CORRECTED})
 IGNORES = types_of(
@@ -55,7 +56,7 @@ def conversations(episode_gap: timedelta = EPISODE_GAP) -> ReadModel:
     """The read model; touchpoints without a case belong together up to `episode_gap` apart."""
     return ReadModel(
         name="conversations",
-        version=f"2, episodes {episode_gap.total_seconds():.0f} s",
+        version=f"3, episodes {episode_gap.total_seconds():.0f} s",
         tables=("touchpoints", "conversations", "intervals"),
         definition=sql_beside(__file__, "table.sql"),
         handles=HANDLES,
@@ -73,12 +74,21 @@ def _apply(cursor: PgCursor, events: Sequence[RecordedEvent], *, gap: timedelta)
     after: dict[str, list[Version]] = {}
     for customer, versions in _by_customer([*known.values(), *fresh]).items():
         after[customer] = related(versions)
-    _write_versions(cursor, known, (version for versions in after.values() for version in versions))
+    moved = _write_versions(
+        cursor, known, (version for versions in after.values() for version in versions)
+    )
     gone, new = changes(
         (row for versions in before.values() for row in fold(versions, gap=gap)),
         (row for versions in after.values() for row in fold(versions, gap=gap)),
     )
     _write_rows(cursor, gone, new)
+    changed(
+        cursor,
+        [
+            *((version.customer_id, version.occurred_at) for version in moved),
+            *((row.customer_id, row.started_at) for row in (*gone, *new)),
+        ],
+    )
 
 
 def _build(cursor: PgCursor, events: Sequence[RecordedEvent], *, gap: timedelta) -> None:
@@ -147,27 +157,29 @@ def _by_customer(versions: Iterable[Version]) -> dict[str, list[Version]]:
 
 def _write_versions(
     cursor: PgCursor, known: dict[str, Version], versions: Iterable[Version]
-) -> None:
-    new, changed = [], []
+) -> list[Version]:
+    """Gives those that were written, as they are now, and as they were before."""
+    new, differing = [], []
     for version in versions:
         before = known.get(version.event_id)
         if before is None:
             new.append(version)
         elif before != version:
-            changed.append(version)
+            differing.append(version)
     copy_rows(cursor, "touchpoints", Version._fields, new)
-    if changed:
+    if differing:
         cursor.execute(
             _SQL["relate"],
             {
-                "customers": [version.customer_id for version in changed],
-                "cases": [version.case_id or "" for version in changed],
-                "event_ids": [version.event_id for version in changed],
-                "occurred_at": [instant_text(version.occurred_at) for version in changed],
-                "visible_to": [instant_text(version.visible_to) for version in changed],
-                "reaches": [version.reaches for version in changed],
+                "customers": [version.customer_id for version in differing],
+                "cases": [version.case_id or "" for version in differing],
+                "event_ids": [version.event_id for version in differing],
+                "occurred_at": [instant_text(version.occurred_at) for version in differing],
+                "visible_to": [instant_text(version.visible_to) for version in differing],
+                "reaches": [version.reaches for version in differing],
             },
         )
+    return [*new, *differing, *(known[version.event_id] for version in differing)]
 
 
 def _write_rows(cursor: PgCursor, gone: list[Row], new: list[Row]) -> None:

@@ -10,6 +10,7 @@ from projections.copying import copy_new_rows, copy_rows
 from projections.customers.fold import Tier, in_turn
 from projections.events import END, RecordedEvent
 from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
+from projections.weeks import changed
 
 TIERED = "customer.tiered.v1"
 MERGED = "customer.merged.v1"
@@ -74,6 +75,9 @@ def _write_tiers(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
     arrived = {event.event_id: _tier(event) for event in events}
     gone, new = changes(known.values(), _in_turn({**arrived, **known}.values()))
     _TIERS.write(cursor, gone, new)
+    # What lies in these weeks and later ones is told by tier.
+    told = [(tier.customer_id, tier.valid_from) for tier in arrived.values()]
+    changed(cursor, told, onwards=True)
 
 
 def _tier(event: RecordedEvent) -> Tier:
@@ -117,7 +121,7 @@ def _merge(event: RecordedEvent) -> tuple[object, ...]:
 
 CUSTOMERS = ReadModel(
     name="customers",
-    version="2",
+    version="3",
     tables=("customer_tiers", "purchases", "lapses", "credit_changes", "merges"),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,

@@ -1,0 +1,363 @@
+"""Touchpoints, conversations and waits by column, week for week, kept in memory while they hold.
+
+Figures of channels are counted over every row of a window. PostgreSQL goes through them in seconds,
+numpy in milliseconds once they are there. So the rows of each week are read once, as arrays, and
+again only when they have changed, which `projections.weeks` counts in the same snapshot: what is
+counted is always what stands in the tables.
+
+Instants are int64, microseconds since 2000-01-01 UTC; the largest is infinity. Customers, and
+matters (a customer's contacts about one topic), are numbers that stand for them in this process.
+Two are taken for one if PostgreSQL hashes both to the same 64 bits: with a million of them that
+happens in one of 37 million ledgers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import DTypeLike, NDArray
+
+from ledger.datastore import PgCursor
+from ledger.sql import named_queries
+from projections.arrays import fetch_arrays
+from projections.weeks import ORIGIN, WEEK, change_counts, week_of
+
+MOST_BYTES = 256 * 1024 * 1024
+_BYTES_BESIDE_ROWS = 4_000
+"""What a week takes of which there is nothing."""
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.int32]
+
+FOREVER = int(np.iinfo(np.int64).max)
+"""Infinity among instants."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_SQL = named_queries(Path(__file__).with_name("columns.sql"))
+
+
+class Touches(NamedTuple):
+    """Touchpoints, by time."""
+
+    at: Integers
+    kind: Numbers
+    """The place of its `Kind` in `Columns.kinds`."""
+    person: Numbers
+    matter: Numbers
+    handling_seconds: NDArray[np.float64]
+    """Divided among what was handled at the same time; 0 where it is not known."""
+
+
+class Talks(NamedTuple):
+    """Conversations, by when they began."""
+
+    at: Integers
+    channel: Numbers
+
+
+class Waits(NamedTuple):
+    """Waits, by when they began."""
+
+    at: Integers
+    ended_at: Integers
+    about: Numbers
+    """The place of its `About` in `Columns.abouts`."""
+    matter: Numbers
+
+
+class Kind(NamedTuple):
+    """What touchpoints are told apart by."""
+
+    channel: str
+    inbound: bool
+    abandoned: bool
+    timed: bool
+    """It is known how long the handling took."""
+
+
+class About(NamedTuple):
+    """What waits are told apart by; by tier only first responses."""
+
+    metric: str
+    channel: str
+    topic: str | None
+    tier: str | None
+
+
+class Rows(NamedTuple):
+    """Rows of all three kinds."""
+
+    touches: Touches
+    talks: Talks
+    waits: Waits
+
+
+Table = TypeVar("Table", Touches, Talks, Waits)
+
+
+class Versions(Generic[Table]):
+    """Every version of some rows, each of which holds as of instants from one until another."""
+
+    def __init__(self, rows: Table, visible_from: Integers, visible_to: Integers) -> None:
+        current = visible_to == FOREVER
+        self._current: Table = chosen(rows, current)
+        self._former: Table = chosen(rows, ~current)
+        self._current_from: Integers = visible_from[current]
+        self._former_from: Integers = visible_from[~current]
+        self._former_to: Integers = visible_to[~current]
+        edges: Integers = np.concatenate((self._current_from, self._former_to))
+        self._settled_at = int(edges.max(initial=-FOREVER))
+
+    def as_of(self, instant_: int) -> Table:
+        """Those that hold as of an instant, by time."""
+        # As of now and most other instants they are all there already.
+        if instant_ >= self._settled_at:
+            return self._current
+        current = chosen(self._current, self._current_from <= instant_)
+        holding = (self._former_from <= instant_) & (self._former_to > instant_)
+        together = joined(current, chosen(self._former, holding))
+        return chosen(together, np.argsort(together.at, kind="stable"))
+
+    def bytes_held(self) -> int:
+        """What all of that takes in memory."""
+        held = *self._current, *self._former, self._current_from, self._former_from, self._former_to
+        return sum(column.nbytes for column in held)
+
+
+class Week(NamedTuple):
+    """Everything of a week."""
+
+    touches: Versions[Touches]
+    talks: Versions[Talks]
+    waits: Versions[Waits]
+
+
+Name = TypeVar("Name", str, Kind, About)
+_Read = Mapping[str, Any]
+
+
+def micros(instant: datetime) -> int:
+    """An instant as it stands in columns."""
+    return (instant - ORIGIN) // _MICROSECOND
+
+
+def instant(at: int) -> datetime:
+    """An instant that stands in columns."""
+    return ORIGIN + at * _MICROSECOND
+
+
+def weeks_of(cursor: PgCursor, from_: datetime | None, to: datetime | None) -> range:
+    """The weeks in which there can be rows of [from_, to)."""
+    cursor.execute(_SQL["reach"])
+    first_at, last_at = cursor.fetchone() or (None, None)
+    if first_at is None or last_at is None:
+        return range(0)
+    first = week_of(first_at if from_ is None else max(from_, first_at))
+    last = week_of(last_at if to is None else min(to, last_at))
+    return range(first, last + 1)
+
+
+def chosen(table: Table, which: slice | Flags | NDArray[np.intp]) -> Table:
+    """Some of a table's rows, or all in another order."""
+    return _like(table, (column[which] for column in table))
+
+
+def within(table: Table, from_: int, to: int) -> Table:
+    """Its rows in [from_, to)."""
+    first, after = np.searchsorted(table.at, (from_, to))
+    return chosen(table, slice(first, after))
+
+
+def joined(*tables: Table) -> Table:
+    """The rows of all, one after the other."""
+    return _like(tables[0], map(np.concatenate, zip(*tables, strict=True)))
+
+
+class Columns:
+    """Rows by column for any number of threads, of which `most_bytes` are kept."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._lock = Lock()
+        self._kept: LRUCache[tuple[Any, int], tuple[int, Week]] = LRUCache(
+            most_bytes, getsizeof=lambda kept: _bytes(kept[1])
+        )
+        self._channels = _Names[str]()
+        self._kinds = _Names[Kind]()
+        self._abouts = _Names[About]()
+        self._people = _Numbering()
+        self._matters = _Numbering()
+        self._nothing = Rows(self._touches([]), self._talks([]), self._waits([]))
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """Channels by number, those known so far."""
+        return tuple(self._channels.names)
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """Kinds of touchpoints by number, likewise."""
+        return tuple(self._kinds.names)
+
+    @property
+    def abouts(self) -> Sequence[About]:
+        """What waits are about by number, likewise."""
+        return tuple(self._abouts.names)
+
+    @property
+    def people_known(self) -> int:
+        """How many customers have a number."""
+        return self._people.known
+
+    def people(self, hashes: Integers) -> Numbers:
+        """Customers' numbers by what PostgreSQL's `hashtextextended(customer_id, 0)` says."""
+        with self._lock:
+            return self._people.of(hashes)
+
+    def rows(self, cursor: PgCursor, weeks: range, as_of: int) -> Rows:
+        """The rows of these weeks that hold as of an instant, by time, as the snapshot has them."""
+        held = self._weeks(cursor, weeks)
+        return Rows(
+            joined(self._nothing.touches, *(week.touches.as_of(as_of) for week in held)),
+            joined(self._nothing.talks, *(week.talks.as_of(as_of) for week in held)),
+            joined(self._nothing.waits, *(week.waits.as_of(as_of) for week in held)),
+        )
+
+    def _weeks(self, cursor: PgCursor, weeks: range) -> list[Week]:
+        cursor.execute(_SQL["tables"])
+        tables = cursor.fetchone()
+        counts = dict(zip(weeks, change_counts(cursor, weeks), strict=True))
+        with self._lock:
+            held = {week: self._kept.get((tables, week), (None, None)) for week in weeks}
+            missing = [week for week, (count, _) in held.items() if count != counts[week]]
+            for week, read in zip(missing, self._read(cursor, missing), strict=True):
+                held[week] = counts[week], read
+                with suppress(ValueError):  # it alone is larger than all the room there is
+                    self._kept[tables, week] = counts[week], read
+        return [week for _, week in held.values() if week is not None]
+
+    def _read(self, cursor: PgCursor, weeks: Sequence[int]) -> Iterator[Week]:
+        """Each of these weeks, which are in order."""
+        if not weeks:
+            return iter(())
+        touches, talks, waits = (
+            _fetch(cursor, table, weeks) for table in ("touches", "talks", "waits")
+        )
+        return map(
+            Week,
+            _by_week(weeks, self._touches(touches), touches),
+            _by_week(weeks, self._talks(talks), talks),
+            _by_week(weeks, self._waits(waits), waits),
+        )
+
+    def _touches(self, read: Sequence[_Read]) -> Touches:
+        return Touches(
+            _array(read, "at"),
+            _repeated(read, self._kind, np.int32),
+            self._people.of(_array(read, "person")),
+            self._matters.of(_array(read, "matter")),
+            _array(read, "handling_seconds", np.float64),
+        )
+
+    def _talks(self, read: Sequence[_Read]) -> Talks:
+        return Talks(_array(read, "at"), _repeated(read, self._channel, np.int32))
+
+    def _waits(self, read: Sequence[_Read]) -> Waits:
+        return Waits(
+            _array(read, "at"),
+            _array(read, "ended_at"),
+            _repeated(read, self._about, np.int32),
+            self._matters.of(_array(read, "matter")),
+        )
+
+    def _channel(self, row: _Read) -> int:
+        return self._channels.number(row["channel"])
+
+    def _kind(self, row: _Read) -> int:
+        return self._kinds.number(Kind(*(row[name] for name in Kind._fields)))
+
+    def _about(self, row: _Read) -> int:
+        return self._abouts.number(About(*(row[name] for name in About._fields)))
+
+
+class _Names(Generic[Name]):
+    """Numbers for names, in the order in which they were first seen."""
+
+    def __init__(self) -> None:
+        self.names: list[Name] = []
+        self._numbers: dict[Name, int] = {}
+
+    def number(self, name: Name) -> int:
+        number = self._numbers.setdefault(name, len(self.names))
+        if number == len(self.names):
+            self.names.append(name)
+        return number
+
+
+class _Numbering:
+    """Numbers for hashes, many at once."""
+
+    def __init__(self) -> None:
+        self._hashes: Integers = np.empty(0, np.int64)
+        self._numbers: Numbers = np.empty(0, np.int32)
+
+    @property
+    def known(self) -> int:
+        return self._hashes.size
+
+    def of(self, hashes: Integers) -> Numbers:
+        distinct, places = np.unique(hashes, return_inverse=True)
+        new = np.setdiff1d(distinct, self._hashes, assume_unique=True)
+        if new.size:
+            known, total = self.known, self.known + new.size
+            together = np.concatenate((self._hashes, new))
+            numbers = np.concatenate((self._numbers, np.arange(known, total, dtype=np.int32)))
+            order = np.argsort(together)
+            self._hashes, self._numbers = together[order], numbers[order]
+        numbered: Numbers = self._numbers[np.searchsorted(self._hashes, distinct)][places]
+        return numbered
+
+
+def _fetch(cursor: PgCursor, table: str, weeks: Sequence[int]) -> list[dict[str, Any]]:
+    statement = _SQL[table].replace("{week}", _SQL["week"]).replace("{matter}", _SQL["matter"])
+    return fetch_arrays(cursor, statement, {"weeks": [*weeks]})
+
+
+def _array(read: Sequence[_Read], name: str, of: DTypeLike = np.int64) -> NDArray[Any]:
+    return np.concatenate([np.empty(0, of), *(row[name] for row in read)])
+
+
+def _repeated(read: Sequence[_Read], value: Callable[[_Read], Any], of: DTypeLike) -> NDArray[Any]:
+    return np.repeat(np.array([value(row) for row in read], of), [len(row["at"]) for row in read])
+
+
+def _by_week(
+    weeks: Iterable[int], table: Table, read: Sequence[_Read]
+) -> Iterator[Versions[Table]]:
+    """What was read of each week, by time; no array holds on to those of others."""
+    order = np.argsort(table.at, kind="stable")
+    table = chosen(table, order)
+    visible_from, visible_to = (
+        _array(read, name)[order] for name in ("visible_from", "visible_to")
+    )
+    for week in weeks:
+        begins, ends = (micros(ORIGIN + each * WEEK) for each in (week, week + 1))
+        first, after = np.searchsorted(table.at, (begins, ends))
+        # Versions are chosen by masks, which copy.
+        of_week = slice(first, after)
+        yield Versions(chosen(table, of_week), visible_from[of_week], visible_to[of_week])
+
+
+def _like(table: Table, columns: Iterable[NDArray[Any]]) -> Table:
+    return type(table)(*columns)
+
+
+def _bytes(week: Week) -> int:
+    return _BYTES_BESIDE_ROWS + sum(versions.bytes_held() for versions in week)

@@ -1,0 +1,61 @@
+"""Table `week_changes`: how often rows of a week were others than before.
+
+Weeks are counted from 2000-01-01 UTC. Whoever keeps rows of a week in memory may take them for
+those in the tables as long as the week's count is the same. Tables that are replaced as a whole, as
+after a rebuild, are other tables: their count says nothing of those before.
+
+What is folded from one customer's events is counted for the customer's shard, so that workers,
+which share customers by shard, never wait for each other.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+
+from ledger.datastore import PgCursor
+from ledger.rows import shard_of
+from ledger.sql import named_queries
+from projections.events import BEGINNING, END
+
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+_SQL = named_queries(Path(__file__).with_name("weeks.sql"))
+
+
+def prepare_changes(cursor: PgCursor) -> None:
+    """Make the table in the schema that is worked in, if it is not there."""
+    cursor.execute(_SQL["table"])
+
+
+def week_of(instant: datetime) -> int:
+    """The week in which an instant lies."""
+    return (instant - ORIGIN) // WEEK
+
+
+def changed(
+    cursor: PgCursor, rows: Iterable[tuple[str, datetime]], *, onwards: bool = False
+) -> None:
+    """Count that rows of these customers which lie at these instants are others now; `onwards`:
+    or rows at any later instant. Ends of time lie in no week.
+    """
+    marks = sorted(
+        {(week_of(at), shard_of(customer)) for customer, at in rows if BEGINNING < at < END}
+    )
+    if marks:
+        weeks, shards = zip(*marks, strict=True)
+        cursor.execute(
+            _SQL["changed"], {"weeks": [*weeks], "shards": [*shards], "onwards": onwards}
+        )
+
+
+def change_counts(cursor: PgCursor, weeks: range) -> list[int]:
+    """The counts of weeks that follow each other."""
+    if not weeks:
+        return []
+    alone, since = [0] * len(weeks), [0] * len(weeks)
+    cursor.execute(_SQL["counts"], {"first": weeks.start, "after": weeks.stop})
+    for week, onwards, changes in cursor:
+        (since if onwards else alone)[max(0, week - weeks.start)] += changes
+    return [one + before for one, before in zip(alone, accumulate(since), strict=True)]
