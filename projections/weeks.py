@@ -1,11 +1,11 @@
-"""Table `week_changes`: how often rows of a week were others than before.
+"""Table `week_changes`: whether rows of a week are others than before.
 
 Weeks are counted from 2000-01-01 UTC. Whoever keeps rows of a week in memory may take them for
-those in the tables as long as the week's count is the same. Tables that are replaced as a whole, as
-after a rebuild, are other tables: their count says nothing of those before.
+those in the tables as long as the week's mark is the same. Tables that are replaced as a whole, as
+after a rebuild, are other tables, of which it says nothing.
 
-What is folded from one customer's events is counted for the customer's shard, so that workers,
-which share customers by shard, never wait for each other.
+What is folded from one customer's events is marked for the customer's shard, so that workers, which
+share customers by shard, never wait for each other.
 """
 
 from collections.abc import Iterable
@@ -37,25 +37,25 @@ def week_of(instant: datetime) -> int:
 def changed(
     cursor: PgCursor, rows: Iterable[tuple[str, datetime]], *, onwards: bool = False
 ) -> None:
-    """Count that rows of these customers which lie at these instants are others now; `onwards`:
-    or rows at any later instant. Ends of time lie in no week.
+    """Say that rows of these customers which lie at these instants are others now; `onwards`: or
+    rows at any later instant. Ends of time lie in no week.
     """
-    marks = sorted(
+    lying = sorted(
         {(week_of(at), shard_of(customer)) for customer, at in rows if BEGINNING < at < END}
     )
-    if marks:
-        weeks, shards = zip(*marks, strict=True)
+    if lying:
+        weeks, shards = zip(*lying, strict=True)
         cursor.execute(
             _SQL["changed"], {"weeks": [*weeks], "shards": [*shards], "onwards": onwards}
         )
 
 
-def change_counts(cursor: PgCursor, weeks: range) -> list[int]:
-    """The counts of weeks that follow each other."""
+def marks(cursor: PgCursor, weeks: range) -> list[int]:
+    """The marks of weeks that follow each other."""
     if not weeks:
         return []
     alone, since = [0] * len(weeks), [0] * len(weeks)
-    cursor.execute(_SQL["counts"], {"first": weeks.start, "after": weeks.stop})
-    for week, onwards, changes in cursor:
-        (since if onwards else alone)[max(0, week - weeks.start)] += changes
+    cursor.execute(_SQL["marks"], {"first": weeks.start, "after": weeks.stop})
+    for week, onwards, mark in cursor:
+        (since if onwards else alone)[max(0, week - weeks.start)] += mark
     return [one + before for one, before in zip(alone, accumulate(since), strict=True)]

@@ -2,7 +2,7 @@
 
 Figures of channels are counted over every row of a window. PostgreSQL goes through them in seconds,
 numpy in milliseconds once they are there. So the rows of each week are read once, as arrays, and
-again only when they have changed, which `projections.weeks` counts in the same snapshot: what is
+again only when they have changed, which `projections.weeks` tells in the same snapshot: what is
 counted is always what stands in the tables.
 
 Instants are int64, microseconds since 2000-01-01 UTC; the largest is infinity. Customers, and
@@ -27,7 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.arrays import fetch_arrays
-from projections.weeks import ORIGIN, WEEK, change_counts, week_of
+from projections.weeks import ORIGIN, WEEK, marks, week_of
 
 MOST_BYTES = 256 * 1024 * 1024
 _BYTES_BESIDE_ROWS = 4_000
@@ -233,14 +233,14 @@ class Columns:
     def _weeks(self, cursor: PgCursor, weeks: range) -> list[Week]:
         cursor.execute(_SQL["tables"])
         tables = cursor.fetchone()
-        counts = dict(zip(weeks, change_counts(cursor, weeks), strict=True))
+        now = dict(zip(weeks, marks(cursor, weeks), strict=True))
         with self._lock:
             held = {week: self._kept.get((tables, week), (None, None)) for week in weeks}
-            missing = [week for week, (count, _) in held.items() if count != counts[week]]
+            missing = [week for week, (mark, _) in held.items() if mark != now[week]]
             for week, read in zip(missing, self._read(cursor, missing), strict=True):
-                held[week] = counts[week], read
+                held[week] = now[week], read
                 with suppress(ValueError):  # it alone is larger than all the room there is
-                    self._kept[tables, week] = counts[week], read
+                    self._kept[tables, week] = now[week], read
         return [week for _, week in held.values() if week is not None]
 
     def _read(self, cursor: PgCursor, weeks: Sequence[int]) -> Iterator[Week]:

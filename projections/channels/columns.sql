@@ -7,11 +7,13 @@ SELECT
     (SELECT occurred_at FROM touchpoints WHERE occurred_at < 'infinity' ORDER BY occurred_at DESC LIMIT 1)
 
 -- name: tables
--- Which tables these are: others of the same names, in another database or on a server started anew, are not these.
-SELECT pg_postmaster_start_time(), d.oid, 'touchpoints'::regclass::oid, 'conversations'::regclass::oid,
-    'intervals'::regclass::oid, 'customer_tiers'::regclass::oid
+-- Which tables these are, and which files: others of the same names are not these, nor are these once everything in
+-- them is another.
+SELECT pg_postmaster_start_time(), d.oid, string_agg((table_::oid, pg_relation_filenode(table_))::text, ' ')
 FROM pg_database AS d
+CROSS JOIN unnest(ARRAY['touchpoints', 'conversations', 'intervals', 'customer_tiers']::regclass[]) AS table_
 WHERE datname = current_database()
+GROUP BY d.oid
 
 -- name: week
 -- Joined before the rows of each week: an index finds them, and PostgreSQL need not guess how many weeks there are.

@@ -36,7 +36,7 @@ from projections.conversations.fold import REOPENS_WITHIN, RESOLUTION
 
 _RATES = filled("rates")
 _GAVE_FEEDBACK = filled("gave_feedback")
-_COLUMNS = Columns()
+_KEPT = Columns()
 
 
 class Counted(NamedTuple):
@@ -47,16 +47,22 @@ class Counted(NamedTuple):
 
 
 def figures(
-    cursor: PgCursor, as_of: datetime, from_: datetime | None, to: datetime | None
+    cursor: PgCursor,
+    as_of: datetime,
+    from_: datetime | None,
+    to: datetime | None,
+    columns: Columns = _KEPT,
 ) -> Counted:
-    """What counts in [from_, to) as of an instant, in the snapshot of the cursor."""
+    """What counts in [from_, to) as of an instant, in the snapshot of the cursor; what it has to
+    read is kept in `columns`.
+    """
     asked = {"as_of": as_of, **window(from_, to)}
     first = -FOREVER if from_ is None else micros(from_)
     after = FOREVER if to is None else micros(to)
     now = micros(as_of)
     weeks = weeks_of(cursor, from_, to)
-    found = _COLUMNS.rows(cursor, weeks, now)
-    kinds, abouts = _COLUMNS.kinds, _COLUMNS.abouts
+    found = columns.rows(cursor, weeks, now)
+    kinds, abouts = columns.kinds, columns.abouts
     touches = within(found.touches, first, min(after, now + 1))
     begun = within(found.waits, first, after)
     lasted = lasting(begun, abouts, now)
@@ -64,10 +70,10 @@ def figures(
     resolved = _resolved(begun, abouts, now)
     # Whoever came back may have done so after the window.
     later = weeks_of(cursor, from_, _latest_return(resolved, as_of))
-    until_then = found if later.stop <= weeks.stop else _COLUMNS.rows(cursor, later, now)
-    helped = ~come_back(resolved, within(until_then.touches, first, now + 1), _COLUMNS.kinds)
+    until_then = found if later.stop <= weeks.stop else columns.rows(cursor, later, now)
+    helped = ~come_back(resolved, within(until_then.touches, first, now + 1), columns.kinds)
     given = fetch_arrays(cursor, _GAVE_FEEDBACK, asked)
-    givers = {row["channel"]: _COLUMNS.people(row["people"]) for row in given}
+    givers = {row["channel"]: columns.people(row["people"]) for row in given}
     rates = [
         Rate(row["event_id"], row["channel"], *map(int, row["in_force"]))
         for row in fetch_arrays(cursor, _RATES, asked)
@@ -75,8 +81,8 @@ def figures(
     of_each: dict[str, dict[str, Any]] = defaultdict(dict)
     for told in (
         contacts(totals(touches, kinds)),
-        customers(touches, kinds, _COLUMNS.people_known, givers),
-        talks(within(found.talks, first, after), _COLUMNS.channels),
+        customers(touches, kinds, columns.people_known, givers),
+        talks(within(found.talks, first, after), columns.channels),
         responded,
         adjusted(lasted, responded),
     ):
