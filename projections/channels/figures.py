@@ -1,6 +1,6 @@
 """The figures of channels that are counted over columns: reads what is needed, and counts it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from projections.channels.columns import (
     FOREVER,
     About,
     Columns,
+    Numbers,
     Waits,
     chosen,
     instant,
@@ -22,6 +23,7 @@ from projections.channels.columns import (
     within,
 )
 from projections.channels.contacts import (
+    Figures,
     Rate,
     come_back,
     contacts,
@@ -85,12 +87,10 @@ def figures(
         talks(within(found.talks, first, after), columns.channels),
         responded,
         adjusted(lasted, responded),
+        _helped(resolved.about[helped], abouts),
     ):
         for channel, said in told.items():
             of_each[channel] |= said
-    for about, many in zip(abouts, np.bincount(resolved.about[helped]), strict=False):
-        said = of_each[about.channel]
-        said["helped_at_once"] = said.get("helped_at_once", 0) + int(many)
     return Counted(
         [{"channel": channel, **said} for channel, said in of_each.items()],
         spent(touches, rates, kinds),
@@ -101,6 +101,14 @@ def _resolved(waits: Waits, abouts: Sequence[About], as_of: int) -> Waits:
     """The resolutions that have come."""
     resolution = np.array([about.metric == RESOLUTION for about in abouts], np.bool_)
     return chosen(waits, resolution[waits.about] & (waits.ended_at <= as_of))
+
+
+def _helped(about: Numbers, abouts: Sequence[About]) -> Figures:
+    """How many resolutions were for good."""
+    each: Counter[str] = Counter()
+    for number, many in enumerate(np.bincount(about).tolist()):
+        each[abouts[number].channel] += many
+    return {channel: {"helped_at_once": many} for channel, many in each.items() if many}
 
 
 def _latest_return(resolved: Waits, as_of: datetime) -> datetime:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, inf
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from projections.channels.columns import About, Waits
 from projections.channels.contacts import Figures
 from projections.conversations.fold import FIRST_RESPONSE, FIRST_RESPONSE_ANY, RESOLUTION
-from projections.survival import Ended, Seconds, kaplan_meier, standardised
+from projections.survival import Ended, Seconds, kaplan_meier, percentiles, standardised
 
 ENOUGH_ANSWERED = 30
 """As many as to say something of a channel, in every stratum that carries weight."""
@@ -67,7 +67,7 @@ def responses(waits: Mapping[About, Lasted]) -> Figures:
     """What responses and resolutions say of channels."""
     figures: Figures = defaultdict(dict)
     for channel, lasted in of_channels(waits, FIRST_RESPONSE).items():
-        median, p90, p99 = percentiles(lasted.seconds[lasted.ended], 0.5, 0.9, 0.99)
+        median, p90, p99 = percentiles(lasted.seconds[lasted.ended], (0.5, 0.9, 0.99))
         estimate = kaplan_meier(*lasted)
         figures[channel] |= {
             "answered": int(np.count_nonzero(lasted.ended)),
@@ -93,23 +93,8 @@ def responses(waits: Mapping[About, Lasted]) -> Figures:
     return figures
 
 
-def percentiles(seconds: Seconds, *shares: float) -> list[float | None]:
-    """Below what each share of the values lies, between two of them in proportion, as PostgreSQL's
-    `percentile_cont` has it; None of no values.
-    """
-    if not seconds.size:
-        return [None for _ in shares]
-    ordered = np.sort(seconds)
-    places = [share * (ordered.size - 1) for share in shares]
-    ends = [(float(ordered[floor(place)]), float(ordered[ceil(place)])) for place in places]
-    return [
-        low + (place - floor(place)) * (high - low)
-        for place, (low, high) in zip(places, ends, strict=True)
-    ]
-
-
 def _median(lasted: Lasted) -> float | None:
-    return percentiles(lasted.seconds[lasted.ended], 0.5)[0]
+    return percentiles(lasted.seconds[lasted.ended], (0.5,))[0]
 
 
 def adjusted(waits: Mapping[About, Lasted], crude: Figures) -> Figures:
