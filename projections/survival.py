@@ -89,8 +89,11 @@ def _at(ordered: Seconds, index: float) -> float:
 
 def _ends(seconds: Seconds, ended: Ended) -> tuple[Seconds, Seconds, Seconds]:
     """When waits ended, how many at that instant, and how many had lasted until then."""
-    times, ends = np.unique(seconds[ended], return_counts=True)
-    at_risk = len(seconds) - np.searchsorted(np.sort(seconds), times)
+    ordered = np.sort(seconds[ended])
+    first = np.flatnonzero(np.diff(ordered, prepend=-1.0))  # no wait is so short
+    times = ordered[first]
+    ends = np.diff(first, append=ordered.size)
+    at_risk = len(seconds) - first - np.searchsorted(np.sort(seconds[~ended]), times)
     return times, ends.astype(np.float64), at_risk.astype(np.float64)
 
 

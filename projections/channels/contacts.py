@@ -114,14 +114,19 @@ def talks(talks_: Talks, channels: Sequence[str]) -> Figures:
     }
 
 
-def spent(touches: Touches, rates: Iterable[Rate], kinds: Sequence[Kind]) -> list[dict[str, Any]]:
-    """Touchpoints by the rates in force: `channel`, `costed_by` (None: there were none), how many
-    `contacts` and their `handling_seconds`.
+def spent(
+    touches: Touches,
+    of_channels: Mapping[str, Total],
+    rates: Iterable[Rate],
+    kinds: Sequence[Kind],
+) -> list[dict[str, Any]]:
+    """Touchpoints, of which the totals are `of_channels`, by the rates in force: `channel`,
+    `costed_by` (None: there were none), how many `contacts` and their `handling_seconds`.
     """
     at = partial(np.searchsorted, touches.at)
     # Channels mostly get new rates together, and then it is one stretch for all of them.
     stretch = cache(lambda first, after: totals(chosen(touches, slice(first, after)), kinds))
-    left = {channel: total.contacts for channel, total in stretch(0, touches.at.size).items()}
+    left = {channel: total.contacts for channel, total in of_channels.items()}
     parts: list[tuple[str, str | None, int, float]] = []
     for rate in rates:
         total = stretch(int(at(rate.valid_from)), int(at(rate.valid_to))).get(rate.channel)

@@ -80,9 +80,10 @@ def figures(
         Rate(row["event_id"], row["channel"], *map(int, row["in_force"]))
         for row in fetch_arrays(cursor, _RATES, asked)
     ]
+    total = totals(touches, kinds)
     of_each: dict[str, dict[str, Any]] = defaultdict(dict)
     for told in (
-        contacts(totals(touches, kinds)),
+        contacts(total),
         customers(touches, kinds, columns.people_known, givers),
         talks(within(found.talks, first, after), columns.channels),
         responded,
@@ -93,7 +94,7 @@ def figures(
             of_each[channel] |= said
     return Counted(
         [{"channel": channel, **said} for channel, said in of_each.items()],
-        spent(touches, rates, kinds),
+        spent(touches, total, rates, kinds),
     )
 
 
