@@ -186,7 +186,7 @@ class Columns:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._lock = Lock()
-        self._kept: LRUCache[tuple[Any, int], tuple[int, Week]] = LRUCache(
+        self._kept: LRUCache[tuple[Any, ...], tuple[int, Week]] = LRUCache(
             most_bytes, getsizeof=lambda kept: _bytes(kept[1])
         )
         self._channels = _Names[str]()
@@ -232,15 +232,18 @@ class Columns:
 
     def _weeks(self, cursor: PgCursor, weeks: range) -> list[Week]:
         cursor.execute(_SQL["tables"])
-        tables = cursor.fetchone()
+        marked, *tables = cursor.fetchone() or (False,)
+        if not marked:
+            with self._lock:
+                return list(self._read(cursor, weeks))
         now = dict(zip(weeks, marks(cursor, weeks), strict=True))
         with self._lock:
-            held = {week: self._kept.get((tables, week), (None, None)) for week in weeks}
+            held = {week: self._kept.get((*tables, week), (None, None)) for week in weeks}
             missing = [week for week, (mark, _) in held.items() if mark != now[week]]
             for week, read in zip(missing, self._read(cursor, missing), strict=True):
                 held[week] = now[week], read
                 with suppress(ValueError):  # it alone is larger than all the room there is
-                    self._kept[tables, week] = now[week], read
+                    self._kept[*tables, week] = now[week], read
         return [week for _, week in held.values() if week is not None]
 
     def _read(self, cursor: PgCursor, weeks: Sequence[int]) -> Iterator[Week]:

@@ -8,8 +8,8 @@ SELECT
 
 -- name: tables
 -- Which tables these are, and which files: others of the same names are not these, nor are these once everything in
--- them is another.
-SELECT pg_postmaster_start_time(), d.oid, string_agg((table_::oid, pg_relation_filenode(table_))::text, ' ')
+-- them is another. And whether their changes are marked: not in those that the program made before it did so.
+SELECT to_regclass('week_changes') IS NOT NULL, pg_postmaster_start_time(), d.oid, string_agg((table_::oid, pg_relation_filenode(table_))::text, ' ')
 FROM pg_database AS d
 CROSS JOIN unnest(ARRAY['touchpoints', 'conversations', 'intervals', 'customer_tiers']::regclass[]) AS table_
 WHERE datname = current_database()

@@ -103,6 +103,17 @@ def test_tables_that_took_the_place_of_others_are_read_anew(datastore: Datastore
         cursor.connection.rollback()
 
 
+def test_tables_of_a_program_that_marked_nothing_are_read_each_time(datastore: Datastore) -> None:
+    project(datastore, A_CALL)
+    kept = Columns()
+    with read_schema(datastore) as cursor:
+        cursor.execute("DROP TABLE week_changes")
+        assert touchpoints(said(cursor, kept)) == 2
+        cursor.execute("DELETE FROM touchpoints WHERE touchpoint_id = 'A2'")
+        assert touchpoints(said(cursor, kept)) == 1
+        cursor.connection.rollback()
+
+
 def test_what_there_is_no_room_for_is_read_each_time(datastore: Datastore) -> None:
     project(datastore, [*A_CALL, ANOTHER])
     with snapshot(datastore) as cursor:
