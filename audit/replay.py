@@ -132,10 +132,12 @@ class _History:
     ) -> None:
         self._cursor = cursor
         self._as_of = as_of
-        self._things: dict[str, list[RecordedEvent]] = defaultdict(list)
+        self._facts: dict[str, list[tuple[int, Any]]] = defaultdict(list)
+        """Of each promise and complaint its facts, behind their positions."""
         for event in events:
-            if _kind(event) is not None:
-                self._things[event.originator_id].append(event)
+            if (kind := _kind(event)) is not None:
+                fact = fact_of(event) if kind == "promise" else step_of(event)
+                self._facts[event.originator_id].append((event.position, fact))
         self._since = min((event.occurred_at for event in events), default=as_of)
         cursor.execute(_SQL["tiers"], {"customer_id": customer_id})
         self._tiers = [Tier._make(row) for row in cursor]
@@ -148,14 +150,15 @@ class _History:
         kind = _kind(event)
         if kind is None:
             return
-        facts = self._things[event.originator_id]
-        earlier = [fact for fact in facts if fact.position < event.position]
+        facts = self._facts[event.originator_id]
+        earlier = [fact for position, fact in facts if position < event.position]
+        then = [fact for position, fact in facts if position <= event.position]
         yield {
             "kind": kind,
             "id": event.data[f"{kind}_id"],
             "before": self._standing(kind, _Known(event.occurred_at, earlier)),
-            "then": self._standing(kind, _Known(event.occurred_at, [*earlier, event])),
-            "now": self._standing(kind, _Known(self._as_of, facts)),
+            "then": self._standing(kind, _Known(event.occurred_at, then)),
+            "now": self._standing(kind, _Known(self._as_of, [fact for _, fact in facts])),
         }
 
     def _standing(self, kind: str, known: _Known) -> Standing | None:
@@ -163,12 +166,12 @@ class _History:
         return self._promise(known) if kind == "promise" else self._complaint(known)
 
     def _promise(self, known: _Known) -> Standing | None:
-        facts: list[PromiseFact] = [fact_of(event) for event in known.facts]
+        facts: Sequence[PromiseFact] = known.facts
         verdict = verdict_at(fold(facts), known.as_of)
         return None if verdict is None else {"verdict": verdict}
 
     def _complaint(self, known: _Known) -> Standing | None:
-        steps: list[Step] = [step_of(event) for event in known.facts]
+        steps: Sequence[Step] = known.facts
         judged: Judgement | None = judge(
             steps, self._book(known.as_of), tier=self._tier(steps), as_of=known.as_of
         )
