@@ -29,19 +29,21 @@ JOIN customer_tiers AS t ON t.customer_id = wanted.customer_id
     AND t.valid_from <= wanted.raised_at AND t.valid_to > wanted.raised_at
 
 -- name: further
--- What came back to any of these complaints after a prevention was planned for it, and at most 90 days later.
+-- What may have come back to any of these complaints after a prevention was planned for it, and so much later at most.
 WITH plans AS MATERIALIZED (
-    SELECT DISTINCT data->>'root_cause' AS root_cause
+    SELECT data->>'root_cause' AS root_cause, min(occurred_at) AS first_at, max(occurred_at) + %(after)s AS until
     FROM complaint_steps
     WHERE complaint_id = ANY (%(complaints)s::text[])
         AND type = 'complaint.prevention_planned.v1' AND occurred_at <= %(as_of)s
+    GROUP BY root_cause
 )
 SELECT 'root_cause', root_cause, raised_at, complaint_id, raised_by, plan.event_id
 FROM plans
 JOIN complaint_steps AS plan ON plan.data->>'root_cause' = root_cause
 JOIN complaints USING (complaint_id)
 WHERE plan.type = 'complaint.prevention_planned.v1' AND plan.occurred_at <= %(as_of)s
-    AND raised_at > %(since)s AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
+    AND raised_at > %(since)s AND raised_at > first_at AND raised_at <= until
+    AND visible_from <= %(as_of)s AND visible_to > %(as_of)s
 UNION ALL
 SELECT 'repeat_of', data->>'repeat_of', occurred_at, complaint_id, event_id, event_id
 FROM complaint_steps

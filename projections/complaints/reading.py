@@ -14,6 +14,7 @@ from projections.complaints.case import Case, Ruling, case_of
 from projections.complaints.fold import Step
 from projections.complaints.judging import Judgement, judgement
 from projections.complaints.verifying import (
+    VERIFIED_AFTER,
     Further,
     FurtherComplaints,
     verified,
@@ -122,6 +123,11 @@ def further_complaints(
     cursor: PgCursor, complaints: Iterable[str], since: datetime, as_of: datetime
 ) -> FurtherComplaints:
     """The complaints that may have come back to one of these, all raised at `since` or later."""
-    asked = {"as_of": as_of, "since": since, "complaints": text_array(complaints)}
+    asked = {
+        "as_of": as_of,
+        "since": since,
+        "after": VERIFIED_AFTER,
+        "complaints": text_array(complaints),
+    }
     cursor.execute(_SQL["further"], asked)
     return FurtherComplaints(Further((kind, about), *rest) for kind, about, *rest in cursor)
