@@ -240,7 +240,9 @@ FORGERIES: dict[str, Callable[[Files], None]] = {
     "an earlier checkpoint": text("proof.json", b"sealed 20", b"sealed 19"),
     "the time of the checkpoint": text("checkpoint.txt", b"sealed 20", b"sealed 19"),
     "the size of the checkpoint": text("checkpoint.txt", b"\n64\n", b"\n65\n"),
-    "the signature": text("checkpoint.txt", b"A", b"B"),
+    "the signature": lambda files: files.update(
+        {"checkpoint.txt": files["checkpoint.txt"][:-40] + files["checkpoint.txt"][-40:].swapcase()}
+    ),
     "no key": lambda files: files.update({"keys.txt": b""}),
     "another key": lambda files: files.update(
         {"keys.txt": str(PrivateKey("x", bytes(32)).public).encode()}
