@@ -23,6 +23,10 @@ from tests.consumers.process import ConsumerProcess
 from tests.consumers.running import QUICK, Ledger, consuming
 from tests.consumers.waiting import eventually
 
+# kafka-python drops the sockets of its failed attempts to connect without closing them.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
 SEED = 20260302
 CUSTOMERS = 40
 
