@@ -90,7 +90,7 @@ def _at(ordered: Seconds, index: float) -> float:
 def _ends(seconds: Seconds, ended: Ended) -> tuple[Seconds, Seconds, Seconds]:
     """When waits ended, how many at that instant, and how many had lasted until then."""
     ordered = np.sort(seconds[ended])
-    first = np.flatnonzero(np.diff(ordered, prepend=-1.0))  # no wait is so short
+    first = np.flatnonzero(np.diff(ordered, prepend=-np.inf))
     times = ordered[first]
     ends = np.diff(first, append=ordered.size)
     at_risk = len(seconds) - first - np.searchsorted(np.sort(seconds[~ended]), times)

@@ -4,9 +4,11 @@ Data are a dict with one entry for every field of the schema: text, bool, int, f
 (money), aware UTC `datetime` (instants), `date`, dict and list. Bytes are a bare Avro datum.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -120,6 +122,10 @@ def without_personal(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]
     plan = _PLANS[event_type]
     if len(data) != plan.fields:
         raise KeyError(event_type)
+    return _told(plan, data)
+
+
+def _told(plan: "_Plan", data: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(data)
     for name in plan.personal:
         del told[name]
@@ -154,12 +160,14 @@ def _converter(avro: Any) -> Callable[[Any], Any] | None:
     """What makes JSON of a field's value; None where it is JSON already."""
     match avro:
         case {"type": "record", "fields": fields}:
-            left_out = {field["name"] for field in fields if "pii" in field}
-            return lambda record: {
-                name: _json_value(value) for name, value in record.items() if name not in left_out
-            }
+            return partial(_told, _plan(fields))
+        case ["null", {"type": "record"} as record]:
+            told = _converter(record)
+            return lambda value: value if value is None or told is None else told(value)
         case str() | {"type": "enum"} | ["null", str() | {"type": "enum"}]:
             return None
+    if '"pii"' in json.dumps(avro):
+        raise ValueError(f"personal fields within {avro} would be shown: only records may have any")
     return _json_value
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -28,6 +29,9 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.arrays import fetch_arrays
 from projections.weeks import ORIGIN, WEEK, marks, week_of
+
+_WEEKS_AT_ONCE = 13
+"""So many are read by one statement: what is on its way takes four times the memory of the rest."""
 
 MOST_BYTES = 256 * 1024 * 1024
 _BYTES_BESIDE_ROWS = 4_000
@@ -70,6 +74,8 @@ class Waits(NamedTuple):
     ended_at: Integers
     about: Numbers
     """The place of its `About` in `Columns.abouts`."""
+    stratum: Numbers
+    """Which topic, and for first responses which tier the customer was in when they began."""
     matter: Numbers
 
 
@@ -84,12 +90,10 @@ class Kind(NamedTuple):
 
 
 class About(NamedTuple):
-    """What waits are told apart by; by tier only first responses."""
+    """What waits are told apart by."""
 
     metric: str
     channel: str
-    topic: str | None
-    tier: str | None
 
 
 class Rows(NamedTuple):
@@ -186,7 +190,7 @@ class Columns:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._lock = Lock()
-        self._kept: LRUCache[tuple[Any, ...], tuple[int, Week]] = LRUCache(
+        self._kept: LRUCache[tuple[Any, ...], tuple[int | None, Week]] = LRUCache(
             most_bytes, getsizeof=lambda kept: _bytes(kept[1])
         )
         self._channels = _Names[str]()
@@ -194,6 +198,7 @@ class Columns:
         self._abouts = _Names[About]()
         self._people = _Numbering()
         self._matters = _Numbering()
+        self._strata = _Numbering()
         self._nothing = Rows(self._touches([]), self._talks([]), self._waits([]))
 
     @property
@@ -211,15 +216,9 @@ class Columns:
         """What waits are about by number, likewise."""
         return tuple(self._abouts.names)
 
-    @property
-    def people_known(self) -> int:
-        """How many customers have a number."""
-        return self._people.known
-
     def people(self, hashes: Integers) -> Numbers:
         """Customers' numbers by what PostgreSQL's `hashtextextended(customer_id, 0)` says."""
-        with self._lock:
-            return self._people.of(hashes)
+        return self._people.of(hashes)
 
     def rows(self, cursor: PgCursor, weeks: range, as_of: int) -> Rows:
         """The rows of these weeks that hold as of an instant, by time, as the snapshot has them."""
@@ -233,23 +232,22 @@ class Columns:
     def _weeks(self, cursor: PgCursor, weeks: range) -> list[Week]:
         cursor.execute(_SQL["tables"])
         marked, *tables = cursor.fetchone() or (False,)
-        if not marked:
-            with self._lock:
-                return list(self._read(cursor, weeks))
-        now = dict(zip(weeks, marks(cursor, weeks), strict=True))
+        now = dict(zip(weeks, marks(cursor, weeks) if marked else repeat(None), strict=False))
         with self._lock:
-            held = {week: self._kept.get((*tables, week), (None, None)) for week in weeks}
-            missing = [week for week, (mark, _) in held.items() if mark != now[week]]
-            for week, read in zip(missing, self._read(cursor, missing), strict=True):
-                held[week] = now[week], read
-                with suppress(ValueError):  # it alone is larger than all the room there is
-                    self._kept[*tables, week] = now[week], read
-        return [week for _, week in held.values() if week is not None]
+            kept = {week: self._kept.get((*tables, week)) for week in weeks if marked}
+        held = {week: of[1] for week, of in kept.items() if of is not None and of[0] == now[week]}
+        missing = [week for week in weeks if week not in held]
+        for start in range(0, len(missing), _WEEKS_AT_ONCE):
+            some = missing[start : start + _WEEKS_AT_ONCE]
+            for week, read in zip(some, self._read(cursor, some), strict=True):
+                held[week] = read
+                if marked:
+                    with self._lock, suppress(ValueError):  # it alone is larger than all the room
+                        self._kept[*tables, week] = now[week], read
+        return [held[week] for week in weeks]
 
     def _read(self, cursor: PgCursor, weeks: Sequence[int]) -> Iterator[Week]:
         """Each of these weeks, which are in order."""
-        if not weeks:
-            return iter(())
         touches, talks, waits = (
             _fetch(cursor, table, weeks) for table in ("touches", "talks", "waits")
         )
@@ -277,6 +275,7 @@ class Columns:
             _array(read, "at"),
             _array(read, "ended_at"),
             _repeated(read, self._about, np.int32),
+            self._strata.of(_array(read, "stratum")),
             self._matters.of(_array(read, "matter")),
         )
 
@@ -291,23 +290,26 @@ class Columns:
 
 
 class _Names(Generic[Name]):
-    """Numbers for names, in the order in which they were first seen."""
+    """Numbers for names, in the order in which they were first seen, by any thread."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self.names: list[Name] = []
         self._numbers: dict[Name, int] = {}
 
     def number(self, name: Name) -> int:
-        number = self._numbers.setdefault(name, len(self.names))
-        if number == len(self.names):
-            self.names.append(name)
-        return number
+        with self._lock:
+            number = self._numbers.setdefault(name, len(self.names))
+            if number == len(self.names):
+                self.names.append(name)
+            return number
 
 
 class _Numbering:
-    """Numbers for hashes, many at once."""
+    """Numbers for hashes, many at once, likewise."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._hashes: Integers = np.empty(0, np.int64)
         self._numbers: Numbers = np.empty(0, np.int32)
 
@@ -317,15 +319,19 @@ class _Numbering:
 
     def of(self, hashes: Integers) -> Numbers:
         distinct, places = np.unique(hashes, return_inverse=True)
-        new = np.setdiff1d(distinct, self._hashes, assume_unique=True)
+        with self._lock:
+            self._add(np.setdiff1d(distinct, self._hashes, assume_unique=True))
+            numbered: Numbers = self._numbers[np.searchsorted(self._hashes, distinct)]
+        return numbered[places]
+
+    def _add(self, new: Integers) -> None:
         if new.size:
-            known, total = self.known, self.known + new.size
-            together = np.concatenate((self._hashes, new))
-            numbers = np.concatenate((self._numbers, np.arange(known, total, dtype=np.int32)))
-            order = np.argsort(together)
-            self._hashes, self._numbers = together[order], numbers[order]
-        numbered: Numbers = self._numbers[np.searchsorted(self._hashes, distinct)][places]
-        return numbered
+            last = self._hashes.size + new.size
+            hashes = np.concatenate((self._hashes, new))
+            order = np.argsort(hashes)
+            added = np.arange(self._hashes.size, last, dtype=np.int32)
+            self._numbers = np.concatenate((self._numbers, added))[order]
+            self._hashes = hashes[order]
 
 
 def _fetch(cursor: PgCursor, table: str, weeks: Sequence[int]) -> list[dict[str, Any]]:

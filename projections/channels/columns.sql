@@ -7,9 +7,15 @@ SELECT
     (SELECT occurred_at FROM touchpoints WHERE occurred_at < 'infinity' ORDER BY occurred_at DESC LIMIT 1)
 
 -- name: tables
--- Which tables these are, and which files: others of the same names are not these, nor are these once everything in
--- them is another. And whether their changes are marked: not in those that the program made before it did so.
-SELECT to_regclass('week_changes') IS NOT NULL, pg_postmaster_start_time(), d.oid, string_agg((table_::oid, pg_relation_filenode(table_))::text, ' ')
+-- Whether changes of the tables are marked: not by programs whose versions of the read models are from before that.
+-- And which tables they are, and which files: others of the same names are not these, nor are these once everything
+-- in them is another.
+SELECT (
+        SELECT count(*) FILTER (WHERE substring(version FROM '^[0-9]+')::integer >= 3) = count(*)
+        FROM position
+        WHERE name IN ('conversations', 'customers')
+    ),
+    pg_postmaster_start_time(), d.oid, string_agg((table_::oid, pg_relation_filenode(table_))::text, ' ')
 FROM pg_database AS d
 CROSS JOIN unnest(ARRAY['touchpoints', 'conversations', 'intervals', 'customer_tiers']::regclass[]) AS table_
 WHERE datname = current_database()
@@ -45,10 +51,10 @@ GROUP BY channel
 
 -- name: waits
 -- The tier is the customer's when the wait began: only first responses are compared by it.
-SELECT metric, channel, topic, tier,
+SELECT metric, channel,
     array_agg(started_at) AS at, array_agg(coalesce(ended_at, 'infinity')) AS ended_at,
     array_agg(visible_from) AS visible_from, array_agg(visible_to) AS visible_to,
-    array_agg({matter}) AS matter
+    array_agg(hash_array_extended(ARRAY[topic, tier], 0)) AS stratum, array_agg({matter}) AS matter
 FROM {week}
 CROSS JOIN LATERAL (
     SELECT * FROM intervals
@@ -59,4 +65,4 @@ LEFT JOIN (
     SELECT customer_id AS held_by, valid_from, valid_to, tier FROM customer_tiers
 ) AS held ON metric = 'first_response' AND held_by = customer_id
     AND valid_from <= started_at AND valid_to > started_at
-GROUP BY metric, channel, topic, tier
+GROUP BY metric, channel

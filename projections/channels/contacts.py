@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, partial
+from itertools import pairwise
 from operator import add
 from typing import Any, NamedTuple
 
@@ -30,6 +31,9 @@ Figures = dict[str, dict[str, Any]]
 """Of each channel, by name; what is left out is not known, or nothing."""
 
 _COMES_BACK_WITHIN = REOPENS_WITHIN // timedelta(microseconds=1)
+
+
+_NOBODY: Numbers = np.empty(0, np.int32)
 
 
 class Rate(NamedTuple):
@@ -83,25 +87,26 @@ def contacts(of_channels: Mapping[str, Total]) -> Figures:
     }
 
 
-def customers(
-    touches: Touches, kinds: Sequence[Kind], people: int, givers: Mapping[str, Numbers]
-) -> Figures:
-    """How many customers (of so `people` many) the channels met, and how many of these are among
-    the `givers` of feedback on the channel.
+def customers(touches: Touches, kinds: Sequence[Kind], givers: Mapping[str, Numbers]) -> Figures:
+    """How many customers the channels met, and how many of these are among the `givers` of feedback
+    on the channel.
     """
     channels = sorted({kind.channel for kind in kinds})
-    channel_of = np.array([channels.index(kind.channel) for kind in kinds], np.intp)
-    met = np.zeros((len(channels), people), np.bool_)
-    met[channel_of[touches.kind], touches.person] = True
-    nobody = np.empty(0, np.int32)
-    return {
-        channel: {
-            "customers": int(np.count_nonzero(here)),
-            "gave_feedback": int(np.count_nonzero(here[givers.get(channel, nobody)])),
-        }
-        for channel, here in zip(channels, met, strict=True)
-        if here.any()
-    }
+    channel_of = np.array([channels.index(kind.channel) for kind in kinds], np.int64)
+    # A channel and a customer in one number: sorted, each pair once.
+    met = np.sort(channel_of[touches.kind] << 32 | touches.person)
+    met = met[np.flatnonzero(np.diff(met, prepend=-1))]
+    edges = np.searchsorted(met, np.arange(len(channels) + 1) << 32)
+    figures: Figures = {}
+    for channel, (first, after) in zip(channels, pairwise(edges.tolist()), strict=True):
+        if first < after:
+            here = met[first:after] & 0xFFFFFFFF
+            gave = np.isin(givers.get(channel, _NOBODY), here)
+            figures[channel] = {
+                "customers": after - first,
+                "gave_feedback": int(np.count_nonzero(gave)),
+            }
+    return figures
 
 
 def talks(talks_: Talks, channels: Sequence[str]) -> Figures:

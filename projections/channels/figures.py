@@ -34,7 +34,7 @@ from projections.channels.contacts import (
 )
 from projections.channels.statements import filled
 from projections.channels.waits import adjusted, lasting, responses
-from projections.conversations.fold import REOPENS_WITHIN, RESOLUTION
+from projections.conversations.fold import FIRST_RESPONSE, REOPENS_WITHIN, RESOLUTION
 
 _RATES = filled("rates")
 _GAVE_FEEDBACK = filled("gave_feedback")
@@ -70,9 +70,11 @@ def figures(
     lasted = lasting(begun, abouts, now)
     responded = responses(lasted)
     resolved = _resolved(begun, abouts, now)
-    # Whoever came back may have done so after the window.
-    later = weeks_of(cursor, from_, _latest_return(resolved, as_of))
-    until_then = found if later.stop <= weeks.stop else columns.rows(cursor, later, now)
+    until_then = found
+    if resolved.at.size:  # whoever came back may have done so after the window
+        later = weeks_of(cursor, from_, _latest_return(resolved, as_of))
+        if later.stop > weeks.stop:
+            until_then = columns.rows(cursor, later, now)
     helped = ~come_back(resolved, within(until_then.touches, first, now + 1), columns.kinds)
     given = fetch_arrays(cursor, _GAVE_FEEDBACK, asked)
     givers = {row["channel"]: columns.people(row["people"]) for row in given}
@@ -84,10 +86,10 @@ def figures(
     of_each: dict[str, dict[str, Any]] = defaultdict(dict)
     for told in (
         contacts(total),
-        customers(touches, kinds, columns.people_known, givers),
+        customers(touches, kinds, givers),
         talks(within(found.talks, first, after), columns.channels),
         responded,
-        adjusted(lasted, responded),
+        adjusted(lasted[FIRST_RESPONSE], responded),
         _helped(resolved.about[helped], abouts),
     ):
         for channel, said in told.items():
@@ -114,6 +116,4 @@ def _helped(about: Numbers, abouts: Sequence[About]) -> Figures:
 
 def _latest_return(resolved: Waits, as_of: datetime) -> datetime:
     """When at the latest somebody can have come back after one of these."""
-    if not resolved.ended_at.size:
-        return as_of
     return min(as_of, instant(int(resolved.ended_at.max())) + REOPENS_WITHIN)

@@ -1,4 +1,6 @@
--- What figures and their explanation share, so that they cannot differ: what counts, and which of it.
+-- What counts, and which of it. Of promises, complaints and feedback figures and their explanation share it. Touchpoints,
+-- conversations and waits are counted over columns, by the same rules once more: that both find the same is held by
+-- tests/projections/test_explaining.py, which recomputes figures from what explains them.
 
 -- name: touched
 touchpoints AS t

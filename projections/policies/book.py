@@ -38,8 +38,8 @@ class RuleBook:
 
     @property
     def said(self) -> Hashable:
-        """All that the book says. Books that say the same are told by the same object, so that
-        they are compared at once.
+        """What stands for all that the book says: one object for books that say the same, so
+        that they are compared at once.
         """
         return _same((self.levels.versions, *self._said, self._first, self._last))
 
@@ -118,9 +118,9 @@ def _minute(clock: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def _same(said: Hashable) -> Hashable:
-    """The first of all that are equal to this."""
-    return said
+def _same(said: Hashable) -> Hashable:  # noqa: ARG001  # which object it is depends on it
+    """An object of its own for each of the things that differ."""
+    return object()
 
 
 @lru_cache(maxsize=64)

@@ -92,6 +92,12 @@ def test_where_nobody_is_left_there_is_no_band() -> None:
     assert estimate(half_before) == Median(250, 200, None)
 
 
+def test_what_ended_before_it_began_counts_as_any_other() -> None:
+    # Clocks of two systems differ: a complaint may be acknowledged before it is raised.
+    assert estimate([(-1.0, True), (-1.0, True), (3_600.0, True)]).median == -1
+    assert estimate([(-1.0, True), (-2.0, True), (-1.0, False)]).median == -1
+
+
 def test_random_waits_as_by_the_book() -> None:
     """Ties, few and many, some waiting: 400 groups drawn with a fixed seed."""
     chance = Random(4)
