@@ -3,9 +3,6 @@
 Weeks are counted from 2000-01-01 UTC. Whoever keeps rows of a week in memory may take them for
 those in the tables as long as the week's mark is the same. Tables that are replaced as a whole, as
 after a rebuild, are other tables, of which it says nothing.
-
-What is folded from one customer's events is marked for the customer's shard, so that workers, which
-share customers by shard, never wait for each other.
 """
 
 from collections.abc import Iterable
@@ -14,7 +11,6 @@ from itertools import accumulate
 from pathlib import Path
 
 from ledger.datastore import PgCursor
-from ledger.rows import shard_of
 from ledger.sql import named_queries
 from projections.events import BEGINNING, END
 
@@ -34,20 +30,13 @@ def week_of(instant: datetime) -> int:
     return (instant - ORIGIN) // WEEK
 
 
-def changed(
-    cursor: PgCursor, rows: Iterable[tuple[str, datetime]], *, onwards: bool = False
-) -> None:
-    """Say that rows of these customers which lie at these instants are others now; `onwards`: or
-    rows at any later instant. Ends of time lie in no week.
+def changed(cursor: PgCursor, instants: Iterable[datetime], *, onwards: bool = False) -> None:
+    """Say that rows which lie at these instants are others now; `onwards`: or rows at any later
+    instant. Ends of time lie in no week.
     """
-    lying = sorted(
-        {(week_of(at), shard_of(customer)) for customer, at in rows if BEGINNING < at < END}
-    )
-    if lying:
-        weeks, shards = zip(*lying, strict=True)
-        cursor.execute(
-            _SQL["changed"], {"weeks": [*weeks], "shards": [*shards], "onwards": onwards}
-        )
+    weeks = sorted({week_of(at) for at in set(instants) if BEGINNING < at < END})
+    if weeks:
+        cursor.execute(_SQL["changed"], {"weeks": weeks, "onwards": onwards})
 
 
 def marks(cursor: PgCursor, weeks: range) -> list[int]:

@@ -85,8 +85,8 @@ def _apply(cursor: PgCursor, events: Sequence[RecordedEvent], *, gap: timedelta)
     changed(
         cursor,
         [
-            *((version.customer_id, version.occurred_at) for version in moved),
-            *((row.customer_id, row.started_at) for row in (*gone, *new)),
+            *(version.occurred_at for version in moved),
+            *(row.started_at for row in (*gone, *new)),
         ],
     )
 

@@ -76,8 +76,7 @@ def _write_tiers(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
     gone, new = changes(known.values(), _in_turn({**arrived, **known}.values()))
     _TIERS.write(cursor, gone, new)
     # What lies in these weeks and later ones is told by tier.
-    told = [(tier.customer_id, tier.valid_from) for tier in arrived.values()]
-    changed(cursor, told, onwards=True)
+    changed(cursor, [tier.valid_from for tier in arrived.values()], onwards=True)
 
 
 def _tier(event: RecordedEvent) -> Tier:
