@@ -114,7 +114,7 @@ def code(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["type"].removeprefix("urn:servicetrail:problem:")
 
 
-def until(condition: Callable[[], bool], seconds: float) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -211,9 +211,10 @@ def test_a_revoked_token_counts_no_more_within_a_second(doors: Doors) -> None:
     path = f"/tokens/{mine['token_id']}/revocation"
     revoked = doors.ask("POST", path, doors.of_role[STEWARD]).json()
     assert revoked["revoked_by"] == "steward"
-    since = time.monotonic()
-    until(lambda: doors.get("/status", token).status_code == 401, REMEMBERED_SECONDS + 1)
-    assert time.monotonic() - since < REMEMBERED_SECONDS + 0.5
+    since = asked_at = last_let_in = time.monotonic()
+    while doors.get("/status", token).status_code != 401:
+        last_let_in, asked_at = asked_at, time.monotonic()
+        assert last_let_in - since < REMEMBERED_SECONDS + 0.5
     assert "was revoked at" in doors.get("/status", token).json()["detail"]
     assert code(doors.ask("POST", path, OPERATOR)) == (409, "revoked")
     assert code(doors.ask("POST", "/tokens/0123456789/revocation", OPERATOR))[0] == 404
@@ -238,7 +239,7 @@ def test_a_stream_ends_with_its_token(doors: Doors) -> None:
         lines = stream.iter_lines()
         assert next(lines).startswith("id: ")
         doors.tokens.revoke(token.token_id, actor=ADA)
-        until(lambda: doors.get("/channels", secret).status_code == 401, 3)
+        until(lambda: doors.get("/channels", secret).status_code == 401)
         doors.publish(OPERATOR, [touchpoint(1)])
         doors.project()
         assert not [line for line in lines if line.startswith("id: ")][1:]
@@ -311,10 +312,10 @@ def test_without_a_token_anywhere_everybody_may_until_one_is_made(datastore: Dat
         assert api.client.get("/promises").status_code == 200
         assert "security" not in api.client.get("/openapi.json").text
         secret, token = api.tokens.create("Ada", AUDITOR, actor=ADA)
-        until(lambda: api.client.get("/promises").status_code == 401, REMEMBERED_SECONDS + 1)
+        until(lambda: api.client.get("/promises").status_code == 401)
         api.tokens.revoke(token.token_id, actor=ADA)
         mine = {"Authorization": f"Bearer {secret}"}
-        until(lambda: api.client.get("/promises", headers=mine).status_code == 401, 3)
+        until(lambda: api.client.get("/promises", headers=mine).status_code == 401)
         assert api.client.get("/promises").status_code == 401
 
 
