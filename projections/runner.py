@@ -9,6 +9,7 @@ model.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -145,24 +146,28 @@ class Runner:
             end = last_position(cursor)
             passed = self.step_in(cursor, end if until is None else min(until, end))
         if passed is None:
-            self._analyze()
             return 0
         self._applied += passed.events
         if self._on_progress is not None:
             self._on_progress(Progress(passed.position, end, passed.events))
         return passed.events
 
-    def _analyze(self) -> None:
-        """After the first long catch-up tell the planner of queries what is in the tables: it would
-        hear of it a minute later, and until then go through them row by row.
+    def _has_much_to_tell(self) -> bool:
+        """Whether the first long catch-up is over: the planner of queries would hear a minute later
+        what is in the tables, and until then go through them row by row.
         """
-        if self._analyzed or self._applied < _MANY_EVENTS:
-            return
-        self._analyzed = True
-        with self._transaction() as cursor:
-            ours = [model for name, model in self._models.items() if name in self._ours]
-            tables = [sql.Identifier(table) for model in ours for table in model.tables]
-            cursor.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
+        first = not self._analyzed and self._applied >= _MANY_EVENTS
+        self._analyzed |= first
+        return first
+
+    def _analyze(self) -> None:
+        ours = [model for name, model in self._models.items() if name in self._ours]
+        tables = [sql.Identifier(table) for model in ours for table in model.tables]
+        try:
+            with self._transaction() as cursor:
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
+        except _LOST as error:  # answers are slower until PostgreSQL does so by itself
+            _log.warning("read_models_not_analyzed", error=str(error))
 
     def step_in(self, cursor: PgCursor, until: int) -> Progress | None:
         """As `step`, in a transaction of the caller's, in which `until` is in the ledger."""
@@ -238,6 +243,8 @@ class Runner:
         """Apply everything there is, and give the position reached. `prepare` comes first."""
         while self.step():
             pass
+        if self._has_much_to_tell():
+            self._analyze()
         reached: int = self.position()
         return reached
 
@@ -290,13 +297,15 @@ class Runner:
                 self._stopping.wait(_SECONDS_BETWEEN_ATTEMPTS)
 
     def _follow(self) -> None:
-        with Wakeups(self._datastore) as self._wakeups:
+        with Wakeups(self._datastore) as self._wakeups, ThreadPoolExecutor(1, "analyze") as beside:
             while not self._stopping.is_set():
                 events = self.step()
                 if self.failure is not None:
                     _log.info("projector_goes_on", after=self.failure)
                     self.failure = None
                 if not events:
+                    if self._has_much_to_tell():  # which takes seconds, and events go on coming
+                        beside.submit(self._analyze)
                     self._wakeups.wait(_SECONDS_BETWEEN_LOOKS)
                 elif events < _FEW_EVENTS:
                     self._stopping.wait(_SECONDS_TO_GATHER)
