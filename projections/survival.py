@@ -28,6 +28,15 @@ _TOLERANCE = 1e-9
 """A curve so near to one half is there: sums of logarithms are not exact."""
 
 
+class Waited(NamedTuple):
+    """How long waits lasted that ended, and how long those have lasted that still do, each from the
+    shortest on.
+    """
+
+    ended: Seconds
+    lasting: Seconds
+
+
 class Median(NamedTuple):
     """A median in seconds with the limits of its 95 % interval; None: it cannot be said."""
 
@@ -36,9 +45,14 @@ class Median(NamedTuple):
     high: float | None
 
 
-def kaplan_meier(seconds: Seconds, ended: Ended) -> Median:
-    """The median of waits, in any order; all None if none has ended."""
-    times, ends, at_risk = _ends(seconds, ended)
+def in_order(seconds: Seconds, ended: Ended) -> Waited:
+    """Waits that were in any order."""
+    return Waited(np.sort(seconds[ended]), np.sort(seconds[~ended]))
+
+
+def kaplan_meier(waited: Waited) -> Median:
+    """The median of waits; all None if none has ended."""
+    times, ends, at_risk = _ends(waited)
     if not times.size:
         return Median(None, None, None)
     log_left = _log_left(ends, at_risk)
@@ -53,15 +67,15 @@ def kaplan_meier(seconds: Seconds, ended: Ended) -> Median:
     return Median(middle, low, high)
 
 
-def standardised(strata: Iterable[tuple[float, Seconds, Ended]]) -> float | None:
+def standardised(strata: Iterable[tuple[float, Waited]]) -> float | None:
     """The median that waits would have if every stratum had its share; None: not reached.
 
     Direct standardisation: of each stratum the share (1 in total), and the waits in it. What is
     weighted are the curves. Says nothing sensible if a stratum has no waits.
     """
     fallen = []
-    for share, seconds, ended in strata:
-        times, ends, at_risk = _ends(seconds, ended)
+    for share, waited in strata:
+        times, ends, at_risk = _ends(waited)
         left = np.exp(_log_left(ends, at_risk))
         fallen.append((times, share * -np.diff(left, prepend=1.0)))
     if not fallen:
@@ -71,14 +85,14 @@ def standardised(strata: Iterable[tuple[float, Seconds, Ended]]) -> float | None
     return _middle(times[order], 1 - np.cumsum(falls[order]), 0.5)
 
 
-def percentiles(seconds: Seconds, shares: Iterable[float]) -> list[float | None]:
-    """Below how many seconds so large a share lies, each from 0 to 1; None of none.
+def percentiles(ordered: Seconds, shares: Iterable[float]) -> list[float | None]:
+    """Below how many seconds, which are in order, so large a share lies, each from 0 to 1; None of
+    none.
 
     Between two neighbours the straight line, as PostgreSQL's percentile_cont has it.
     """
-    if not seconds.size:
+    if not ordered.size:
         return [None for _ in shares]
-    ordered = np.sort(seconds)
     return [_at(ordered, share * (len(ordered) - 1)) for share in shares]
 
 
@@ -87,13 +101,15 @@ def _at(ordered: Seconds, index: float) -> float:
     return below + (index - floor(index)) * (above - below)
 
 
-def _ends(seconds: Seconds, ended: Ended) -> tuple[Seconds, Seconds, Seconds]:
+def _ends(waited: Waited) -> tuple[Seconds, Seconds, Seconds]:
     """When waits ended, how many at that instant, and how many had lasted until then."""
-    ordered = np.sort(seconds[ended])
-    first = np.flatnonzero(np.diff(ordered, prepend=-np.inf))
+    ordered, lasting = waited
+    another = np.ones(ordered.size, np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=another[1:])
+    first = np.flatnonzero(another)
     times = ordered[first]
     ends = np.diff(first, append=ordered.size)
-    at_risk = len(seconds) - first - np.searchsorted(np.sort(seconds[~ended]), times)
+    at_risk = ordered.size + lasting.size - first - np.searchsorted(lasting, times)
     return times, ends.astype(np.float64), at_risk.astype(np.float64)
 
 

@@ -54,10 +54,11 @@ def _told(
 def _figures(
     prefix: str, seconds: Seconds, ended: Ended, shares: Mapping[str, float]
 ) -> dict[str, float | None]:
-    from projections.survival import kaplan_meier, percentiles
+    from projections.survival import in_order, kaplan_meier, percentiles
 
-    found = percentiles(seconds[ended], shares.values())
-    median, low, high = kaplan_meier(seconds, ended)
+    waited = in_order(seconds, ended)
+    found = percentiles(waited.ended, shares.values())
+    median, low, high = kaplan_meier(waited)
     name = f"{prefix}km_median_seconds"
     return {
         **{f"{prefix}{each}_seconds": value for each, value in zip(shares, found, strict=True)},

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -28,6 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.arrays import fetch_arrays
+from projections.channels.numbering import Integers, Names, Numbering, Numbers
 from projections.weeks import ORIGIN, WEEK, marks, week_of
 
 _WEEKS_AT_ONCE = 13
@@ -37,14 +37,13 @@ MOST_BYTES = 256 * 1024 * 1024
 _BYTES_BESIDE_ROWS = 4_000
 """What a week takes of which there is nothing."""
 
-Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Numbers = NDArray[np.int32]
 
 FOREVER = int(np.iinfo(np.int64).max)
 """Infinity among instants."""
 
 _MICROSECOND = timedelta(microseconds=1)
+WEEK_MICROS = WEEK // _MICROSECOND
 _SQL = named_queries(Path(__file__).with_name("columns.sql"))
 
 
@@ -107,6 +106,13 @@ class Rows(NamedTuple):
 Table = TypeVar("Table", Touches, Talks, Waits)
 
 
+class Stretch(NamedTuple):
+    """The instants of [first, after)."""
+
+    first: int
+    after: int
+
+
 class Versions(Generic[Table]):
     """Every version of some rows, each of which holds as of instants from one until another."""
 
@@ -117,8 +123,7 @@ class Versions(Generic[Table]):
         self._current_from: Integers = visible_from[current]
         self._former_from: Integers = visible_from[~current]
         self._former_to: Integers = visible_to[~current]
-        edges: Integers = np.concatenate((self._current_from, self._former_to))
-        self._settled_at = int(edges.max(initial=-FOREVER))
+        self._settled_at = stretch((self._current_from, self._former_to), FOREVER).first
 
     def as_of(self, instant_: int) -> Table:
         """Those that hold as of an instant, by time."""
@@ -129,6 +134,10 @@ class Versions(Generic[Table]):
         holding = (self._former_from <= instant_) & (self._former_to > instant_)
         together = joined(current, chosen(self._former, holding))
         return chosen(together, np.argsort(together.at, kind="stable"))
+
+    def stretch(self, instant_: int) -> Stretch:
+        """As of which instants around one the same rows hold."""
+        return stretch((self._current_from, self._former_from, self._former_to), instant_)
 
     def bytes_held(self) -> int:
         """What all of that takes in memory."""
@@ -144,7 +153,13 @@ class Week(NamedTuple):
     waits: Versions[Waits]
 
 
-Name = TypeVar("Name", str, Kind, About)
+class Mark(NamedTuple):
+    """What is kept of a week is in these tables as long as its mark is the same."""
+
+    tables: tuple[Any, ...]
+    number: int
+
+
 _Read = Mapping[str, Any]
 
 
@@ -153,20 +168,35 @@ def micros(instant: datetime) -> int:
     return (instant - ORIGIN) // _MICROSECOND
 
 
-def instant(at: int) -> datetime:
-    """An instant that stands in columns."""
-    return ORIGIN + at * _MICROSECOND
-
-
-def weeks_of(cursor: PgCursor, from_: datetime | None, to: datetime | None) -> range:
-    """The weeks in which there can be rows of [from_, to)."""
+def all_weeks(cursor: PgCursor) -> range:
+    """The weeks in which there are rows."""
     cursor.execute(_SQL["reach"])
     first_at, last_at = cursor.fetchone() or (None, None)
     if first_at is None or last_at is None:
         return range(0)
-    first = week_of(first_at if from_ is None else max(from_, first_at))
-    last = week_of(last_at if to is None else min(to, last_at))
-    return range(first, last + 1)
+    return range(week_of(first_at), week_of(last_at) + 1)
+
+
+def overlapping(weeks: range, from_: int, to: int) -> range:
+    """Those of the weeks in which there can be rows of [from_, to)."""
+    first = max(from_ // WEEK_MICROS, weeks.start)
+    return range(first, max(first, min((to - 1) // WEEK_MICROS + 1, weeks.stop)))
+
+
+def stretch(edges: Iterable[Integers], instant_: int) -> Stretch:
+    """Those around an instant between which there is no edge."""
+    first, after = -FOREVER, FOREVER
+    for each in edges:
+        before = each <= instant_
+        first = max(first, int(each.max(initial=first, where=before)))
+        after = min(after, int(each.min(initial=after, where=~before)))
+    return Stretch(first, after)
+
+
+def common(stretches: Iterable[Stretch]) -> Stretch:
+    """What lies in all of them."""
+    firsts, afters = zip((-FOREVER, FOREVER), *stretches, strict=True)
+    return Stretch(max(firsts), min(afters))
 
 
 def chosen(table: Table, which: slice | Flags | NDArray[np.intp]) -> Table:
@@ -190,15 +220,15 @@ class Columns:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._lock = Lock()
-        self._kept: LRUCache[tuple[Any, ...], tuple[int | None, Week]] = LRUCache(
+        self._kept: LRUCache[tuple[Any, ...], tuple[Mark, Week]] = LRUCache(
             most_bytes, getsizeof=lambda kept: _bytes(kept[1])
         )
-        self._channels = _Names[str]()
-        self._kinds = _Names[Kind]()
-        self._abouts = _Names[About]()
-        self._people = _Numbering()
-        self._matters = _Numbering()
-        self._strata = _Numbering()
+        self._channels = Names[str]()
+        self._kinds = Names[Kind]()
+        self._abouts = Names[About]()
+        self._people = Numbering()
+        self._matters = Numbering()
+        self._strata = Numbering()
         self._nothing = Rows(self._touches([]), self._talks([]), self._waits([]))
 
     @property
@@ -220,31 +250,42 @@ class Columns:
         """Customers' numbers by what PostgreSQL's `hashtextextended(customer_id, 0)` says."""
         return self._people.of(hashes)
 
-    def rows(self, cursor: PgCursor, weeks: range, as_of: int) -> Rows:
-        """The rows of these weeks that hold as of an instant, by time, as the snapshot has them."""
-        held = self._weeks(cursor, weeks)
+    def marks(self, cursor: PgCursor, weeks: range) -> dict[int, Mark | None]:
+        """The marks of weeks that follow each other; None: nothing of these can be kept."""
+        cursor.execute(_SQL["tables"])
+        marked, *tables = cursor.fetchone() or (False,)
+        if not marked:
+            return dict.fromkeys(weeks)
+        numbers = zip(weeks, marks(cursor, weeks), strict=True)
+        return {week: Mark(tuple(tables), number) for week, number in numbers}
+
+    def weeks(self, cursor: PgCursor, marked: Mapping[int, Mark | None]) -> dict[int, Week]:
+        """Weeks by number, as the snapshot has them, in which these are their marks."""
+        with self._lock:
+            kept = {
+                week: self._kept.get((mark.tables, week), (None, None))
+                for week, mark in marked.items()
+                if mark
+            }
+        held = {week: rows for week, (mark, rows) in kept.items() if rows and mark == marked[week]}
+        missing = [week for week in marked if week not in held]
+        for start in range(0, len(missing), _WEEKS_AT_ONCE):
+            some = missing[start : start + _WEEKS_AT_ONCE]
+            for week, read in zip(some, self._read(cursor, some), strict=True):
+                held[week] = read
+                if mark := marked[week]:
+                    with self._lock, suppress(ValueError):  # it alone is larger than all the room
+                        self._kept[mark.tables, week] = mark, read
+        return held
+
+    def rows(self, weeks: Iterable[Week], as_of: int) -> Rows:
+        """The rows of weeks that follow each other that hold as of an instant, by time."""
+        held = list(weeks)
         return Rows(
             joined(self._nothing.touches, *(week.touches.as_of(as_of) for week in held)),
             joined(self._nothing.talks, *(week.talks.as_of(as_of) for week in held)),
             joined(self._nothing.waits, *(week.waits.as_of(as_of) for week in held)),
         )
-
-    def _weeks(self, cursor: PgCursor, weeks: range) -> list[Week]:
-        cursor.execute(_SQL["tables"])
-        marked, *tables = cursor.fetchone() or (False,)
-        now = dict(zip(weeks, marks(cursor, weeks) if marked else repeat(None), strict=False))
-        with self._lock:
-            kept = {week: self._kept.get((*tables, week)) for week in weeks if marked}
-        held = {week: of[1] for week, of in kept.items() if of is not None and of[0] == now[week]}
-        missing = [week for week in weeks if week not in held]
-        for start in range(0, len(missing), _WEEKS_AT_ONCE):
-            some = missing[start : start + _WEEKS_AT_ONCE]
-            for week, read in zip(some, self._read(cursor, some), strict=True):
-                held[week] = read
-                if marked:
-                    with self._lock, suppress(ValueError):  # it alone is larger than all the room
-                        self._kept[*tables, week] = now[week], read
-        return [held[week] for week in weeks]
 
     def _read(self, cursor: PgCursor, weeks: Sequence[int]) -> Iterator[Week]:
         """Each of these weeks, which are in order."""
@@ -289,51 +330,6 @@ class Columns:
         return self._abouts.number(About(*(row[name] for name in About._fields)))
 
 
-class _Names(Generic[Name]):
-    """Numbers for names, in the order in which they were first seen, by any thread."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self.names: list[Name] = []
-        self._numbers: dict[Name, int] = {}
-
-    def number(self, name: Name) -> int:
-        with self._lock:
-            number = self._numbers.setdefault(name, len(self.names))
-            if number == len(self.names):
-                self.names.append(name)
-            return number
-
-
-class _Numbering:
-    """Numbers for hashes, many at once, likewise."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._hashes: Integers = np.empty(0, np.int64)
-        self._numbers: Numbers = np.empty(0, np.int32)
-
-    @property
-    def known(self) -> int:
-        return self._hashes.size
-
-    def of(self, hashes: Integers) -> Numbers:
-        distinct, places = np.unique(hashes, return_inverse=True)
-        with self._lock:
-            self._add(np.setdiff1d(distinct, self._hashes, assume_unique=True))
-            numbered: Numbers = self._numbers[np.searchsorted(self._hashes, distinct)]
-        return numbered[places]
-
-    def _add(self, new: Integers) -> None:
-        if new.size:
-            last = self._hashes.size + new.size
-            hashes = np.concatenate((self._hashes, new))
-            order = np.argsort(hashes)
-            added = np.arange(self._hashes.size, last, dtype=np.int32)
-            self._numbers = np.concatenate((self._numbers, added))[order]
-            self._hashes = hashes[order]
-
-
 def _fetch(cursor: PgCursor, table: str, weeks: Sequence[int]) -> list[dict[str, Any]]:
     statement = _SQL[table].replace("{week}", _SQL["week"]).replace("{matter}", _SQL["matter"])
     return fetch_arrays(cursor, statement, {"weeks": [*weeks]})
@@ -357,8 +353,8 @@ def _by_week(
         _array(read, name)[order] for name in ("visible_from", "visible_to")
     )
     for week in weeks:
-        begins, ends = (micros(ORIGIN + each * WEEK) for each in (week, week + 1))
-        first, after = np.searchsorted(table.at, (begins, ends))
+        ends = (week + 1) * WEEK_MICROS
+        first, after = np.searchsorted(table.at, (ends - WEEK_MICROS, ends))
         # Versions are chosen by masks, which copy.
         of_week = slice(first, after)
         yield Versions(chosen(table, of_week), visible_from[of_week], visible_to[of_week])

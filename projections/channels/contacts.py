@@ -1,4 +1,4 @@
-"""What is counted over every touchpoint of a window, by channel. Pure: columns in, figures out.
+"""What is told of touchpoints, by channel. Pure: sums in, figures out.
 
 Definitions: docs/reference/metrics.md, "Channels compared". What counts is what the statements of
 queries.sql that explain the figures select, too.
@@ -6,32 +6,22 @@ queries.sql that explain the figures select, too.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from itertools import pairwise
 from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from projections.channels.columns import (
-    FOREVER,
-    Flags,
-    Kind,
-    Numbers,
-    Talks,
-    Touches,
-    Waits,
-    chosen,
-)
-from projections.conversations.fold import REOPENS_WITHIN
+from projections.channels.columns import About, Kind
+from projections.channels.numbering import Numbers
+from projections.channels.sums import Sums, channel_numbers, pairs
 
 Figures = dict[str, dict[str, Any]]
 """Of each channel, by name; what is left out is not known, or nothing."""
-
-_COMES_BACK_WITHIN = REOPENS_WITHIN // timedelta(microseconds=1)
-
 
 _NOBODY: Numbers = np.empty(0, np.int32)
 
@@ -60,13 +50,16 @@ class Total(NamedTuple):
         return self.inbound + self.outbound
 
 
-def totals(touches: Touches, kinds: Sequence[Kind]) -> dict[str, Total]:
-    """By channel, of those that have any."""
-    each = np.bincount(touches.kind, minlength=len(kinds)).tolist()
-    seconds = np.bincount(touches.kind, touches.handling_seconds, minlength=len(kinds)).tolist()
+def totals(
+    sums: Sums, cuts: Sequence[int], kinds: Sequence[Kind], pieces: slice = slice(None)
+) -> dict[str, Total]:
+    """By channel, of those that have any; of some of the pieces between the cuts."""
+    every = len(cuts) + 1
     found: dict[str, Total] = {}
-    for kind, many, took in zip(kinds, each, seconds, strict=True):
+    for kind, first in zip(kinds, range(0, sums.touches.size, every), strict=False):
+        many = int(sums.touches[first : first + every][pieces].sum())
         if many:
+            took = float(sums.handling_seconds[first : first + every][pieces].sum())
             inbound = kind.inbound * many
             more = (inbound, many - inbound, kind.abandoned * many, kind.timed * many, took)
             before = found.get(kind.channel, Total())
@@ -87,54 +80,50 @@ def contacts(of_channels: Mapping[str, Total]) -> Figures:
     }
 
 
-def customers(touches: Touches, kinds: Sequence[Kind], givers: Mapping[str, Numbers]) -> Figures:
+def customers(sums: Sums, kinds: Sequence[Kind], givers: Mapping[str, Numbers]) -> Figures:
     """How many customers the channels met, and how many of these are among the `givers` of feedback
     on the channel.
     """
-    channels = sorted({kind.channel for kind in kinds})
-    channel_of = np.array([channels.index(kind.channel) for kind in kinds], np.int64)
-    # A channel and a customer in one number: sorted, each pair once.
-    met = np.sort(channel_of[touches.kind] << 32 | touches.person)
-    met = met[np.flatnonzero(np.diff(met, prepend=-1))]
-    edges = np.searchsorted(met, np.arange(len(channels) + 1) << 32)
+    numbers = channel_numbers(kinds)
+    edges = np.searchsorted(sums.met, np.arange(len(numbers) + 1) << 32)
     figures: Figures = {}
-    for channel, (first, after) in zip(channels, pairwise(edges.tolist()), strict=True):
+    for (channel, number), (first, after) in zip(
+        numbers.items(), pairwise(edges.tolist()), strict=True
+    ):
         if first < after:
-            here = met[first:after] & 0xFFFFFFFF
-            gave = np.isin(givers.get(channel, _NOBODY), here)
+            gave = np.unique(pairs(number, givers.get(channel, _NOBODY)))
+            places = np.minimum(np.searchsorted(sums.met, gave), sums.met.size - 1)
             figures[channel] = {
                 "customers": after - first,
-                "gave_feedback": int(np.count_nonzero(gave)),
+                "gave_feedback": int(np.count_nonzero(sums.met[places] == gave)),
             }
     return figures
 
 
-def talks(talks_: Talks, channels: Sequence[str]) -> Figures:
+def talks(sums: Sums, channels: Sequence[str]) -> Figures:
     """How many conversations there are."""
-    each = np.bincount(talks_.channel, minlength=len(channels)).tolist()
-    return {
-        channel: {"conversations": many}
-        for channel, many in zip(channels, each, strict=True)
-        if many
-    }
+    each = zip(channels, sums.talks.tolist(), strict=False)
+    return {channel: {"conversations": many} for channel, many in each if many}
 
 
 def spent(
-    touches: Touches,
+    sums: Sums,
     of_channels: Mapping[str, Total],
     rates: Iterable[Rate],
+    cuts: Sequence[int],
     kinds: Sequence[Kind],
 ) -> list[dict[str, Any]]:
     """Touchpoints, of which the totals are `of_channels`, by the rates in force: `channel`,
-    `costed_by` (None: there were none), how many `contacts` and their `handling_seconds`.
+    `costed_by` (None: there were none), how many `contacts` and their `handling_seconds`. `cuts`
+    are all instants at which rates begin or end.
     """
-    at = partial(np.searchsorted, touches.at)
-    # Channels mostly get new rates together, and then it is one stretch for all of them.
-    stretch = cache(lambda first, after: totals(chosen(touches, slice(first, after)), kinds))
+    # Channels mostly get new rates together, and then it is one stretch of time for all of them.
+    stretch = cache(lambda first, after: totals(sums, cuts, kinds, slice(first, after)))
     left = {channel: total.contacts for channel, total in of_channels.items()}
     parts: list[tuple[str, str | None, int, float]] = []
     for rate in rates:
-        total = stretch(int(at(rate.valid_from)), int(at(rate.valid_to))).get(rate.channel)
+        edges = (bisect_right(cuts, at) for at in (rate.valid_from, rate.valid_to))
+        total = stretch(*edges).get(rate.channel)
         if total is not None:
             parts.append((rate.channel, rate.event_id, total.contacts, total.handling_seconds))
             left[rate.channel] -= total.contacts
@@ -143,22 +132,9 @@ def spent(
     return [dict(zip(names, part, strict=True)) for part in parts]
 
 
-def come_back(waits: Waits, touches: Touches, kinds: Sequence[Kind]) -> Flags:
-    """Whether the customer got in touch again about the same topic, after the wait had begun and
-    until some days after it ended. `touches` are all that count, from the first wait on.
-    """
-    inbound = np.array([kind.inbound for kind in kinds], np.bool_)[touches.kind]
-    at, matter = touches.at[inbound], touches.matter[inbound]
-    # By matter and then by time, both in one number: so that is sorted, and searched, at once.
-    many = at.size + 1
-    ordered = np.sort(matter.astype(np.int64) * many + np.arange(at.size))
-    ordered = np.append(ordered, FOREVER)
-    wanted = waits.matter.astype(np.int64) * many + np.searchsorted(at, waits.at, side="right")
-    places = np.argsort(wanted)  # what is looked for in order is found several times as fast
-    found = np.empty_like(wanted)
-    found[places] = ordered[np.searchsorted(ordered, wanted[places])]
-    again_at = np.append(at, FOREVER)[found % many]
-    back: Flags = (found // many == waits.matter) & (
-        again_at - _COMES_BACK_WITHIN <= waits.ended_at
-    )
-    return back
+def helped(sums: Sums, abouts: Sequence[About]) -> Figures:
+    """How many resolutions were for good."""
+    each: Counter[str] = Counter()
+    for about, many in zip(abouts, sums.helped.tolist(), strict=False):
+        each[about.channel] += many
+    return {channel: {"helped_at_once": many} for channel, many in each.items() if many}

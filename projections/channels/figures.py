@@ -1,44 +1,31 @@
 """The figures of channels that are counted over columns: reads what is needed, and counts it."""
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from datetime import datetime
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ledger.datastore import PgCursor
 from projections.answers import window
 from projections.arrays import fetch_arrays
-from projections.channels.columns import (
-    FOREVER,
-    About,
-    Columns,
-    Numbers,
-    Waits,
-    chosen,
-    instant,
-    micros,
-    weeks_of,
-    within,
-)
+from projections.channels.columns import FOREVER, micros
 from projections.channels.contacts import (
     Figures,
     Rate,
-    come_back,
     contacts,
     customers,
+    helped,
     spent,
     talks,
     totals,
 )
+from projections.channels.keeping import Kept
 from projections.channels.statements import filled
-from projections.channels.waits import adjusted, lasting, responses
-from projections.conversations.fold import FIRST_RESPONSE, REOPENS_WITHIN, RESOLUTION
+from projections.channels.sums import Window
+from projections.channels.waits import adjusted, responses, waited
 
 _RATES = filled("rates")
-_GAVE_FEEDBACK = filled("gave_feedback")
-_KEPT = Columns()
+_THOUGHT = filled("thought_by_channel")
+_KEPT = Kept()
 
 
 class Counted(NamedTuple):
@@ -53,67 +40,41 @@ def figures(
     as_of: datetime,
     from_: datetime | None,
     to: datetime | None,
-    columns: Columns = _KEPT,
+    kept: Kept = _KEPT,
 ) -> Counted:
     """What counts in [from_, to) as of an instant, in the snapshot of the cursor; what it has to
-    read is kept in `columns`.
+    read is kept in `kept`.
     """
     asked = {"as_of": as_of, **window(from_, to)}
-    first = -FOREVER if from_ is None else micros(from_)
-    after = FOREVER if to is None else micros(to)
     now = micros(as_of)
-    weeks = weeks_of(cursor, from_, to)
-    found = columns.rows(cursor, weeks, now)
-    kinds, abouts = columns.kinds, columns.abouts
-    touches = within(found.touches, first, min(after, now + 1))
-    begun = within(found.waits, first, after)
-    lasted = lasting(begun, abouts, now)
-    responded = responses(lasted)
-    resolved = _resolved(begun, abouts, now)
-    until_then = found
-    if resolved.at.size:  # whoever came back may have done so after the window
-        later = weeks_of(cursor, from_, _latest_return(resolved, as_of))
-        if later.stop > weeks.stop:
-            until_then = columns.rows(cursor, later, now)
-    helped = ~come_back(resolved, within(until_then.touches, first, now + 1), columns.kinds)
-    given = fetch_arrays(cursor, _GAVE_FEEDBACK, asked)
-    givers = {row["channel"]: columns.people(row["people"]) for row in given}
     rates = [
         Rate(row["event_id"], row["channel"], *map(int, row["in_force"]))
         for row in fetch_arrays(cursor, _RATES, asked)
     ]
-    total = totals(touches, kinds)
+    first = -FOREVER if from_ is None else micros(from_)
+    after = FOREVER if to is None else micros(to)
+    cuts = tuple(sorted({at for rate in rates for at in (rate.valid_from, rate.valid_to)}))
+    sums = kept.sums(cursor, Window(first, max(first, after), cuts), now)
+    kinds, abouts = kept.columns.kinds, kept.columns.abouts
+    total = totals(sums, cuts, kinds)
+    waits = waited(sums.waits, abouts, now)
+    responded = responses(waits)
+    thought = {row.pop("channel"): row for row in fetch_arrays(cursor, _THOUGHT, asked)}
+    givers = {channel: kept.columns.people(said.pop("people")) for channel, said in thought.items()}
     of_each: dict[str, dict[str, Any]] = defaultdict(dict)
-    for told in (
+    every: tuple[Figures, ...] = (
         contacts(total),
-        customers(touches, kinds, givers),
-        talks(within(found.talks, first, after), columns.channels),
+        customers(sums, kinds, givers),
+        talks(sums, kept.columns.channels),
         responded,
-        adjusted(lasted[FIRST_RESPONSE], responded),
-        _helped(resolved.about[helped], abouts),
-    ):
+        adjusted(waits, responded),
+        helped(sums, abouts),
+        thought,
+    )
+    for told in every:
         for channel, said in told.items():
             of_each[channel] |= said
     return Counted(
         [{"channel": channel, **said} for channel, said in of_each.items()],
-        spent(touches, total, rates, kinds),
+        spent(sums, total, rates, cuts, kinds),
     )
-
-
-def _resolved(waits: Waits, abouts: Sequence[About], as_of: int) -> Waits:
-    """The resolutions that have come."""
-    resolution = np.array([about.metric == RESOLUTION for about in abouts], np.bool_)
-    return chosen(waits, resolution[waits.about] & (waits.ended_at <= as_of))
-
-
-def _helped(about: Numbers, abouts: Sequence[About]) -> Figures:
-    """How many resolutions were for good."""
-    each: Counter[str] = Counter()
-    for number, many in enumerate(np.bincount(about).tolist()):
-        each[abouts[number].channel] += many
-    return {channel: {"helped_at_once": many} for channel, many in each.items() if many}
-
-
-def _latest_return(resolved: Waits, as_of: datetime) -> datetime:
-    """When at the latest somebody can have come back after one of these."""
-    return min(as_of, instant(int(resolved.ended_at.max())) + REOPENS_WITHIN)

@@ -51,8 +51,10 @@ WHERE occurred_at >= %(from)s AND occurred_at < %(to)s AND occurred_at <= %(as_o
 SELECT event_id::text, channel, ARRAY[valid_from, valid_to] AS in_force
 FROM ({costs}) AS costs
 
--- name: gave_feedback
-SELECT channel, array_agg(DISTINCT hashtextextended(customer_id, 0)) AS people
+-- name: thought_by_channel
+SELECT channel, array_agg(hashtextextended(customer_id, 0)) AS people, count(*) AS feedback_n,
+    avg(score) AS feedback_mean,
+    avg((score - scale_min) / (scale_max - scale_min)) FILTER (WHERE scale_max > scale_min) AS feedback_share
 FROM {thought}
 GROUP BY channel
 
@@ -76,34 +78,31 @@ WITH costs AS (
         first_response_km_median_seconds float8, first_response_km_median_seconds_low float8,
         first_response_km_median_seconds_high float8, answered_any bigint, first_response_any_median_seconds float8,
         resolved bigint, unresolved bigint, resolution_median_seconds float8, helped_at_once bigint,
-        gave_feedback bigint, adjusted_first_response_median_seconds float8, comparable boolean,
+        gave_feedback bigint, feedback_n bigint, feedback_mean float8, feedback_share float8, adjusted_first_response_median_seconds float8, comparable boolean,
         reversed_by_adjustment boolean
     )
-), promised AS (
-    SELECT channel, count(*) AS promises_due,
-        count(*) FILTER (WHERE verdict = 'kept') AS kept,
-        count(*) FILTER (WHERE verdict = 'kept_late') AS kept_late,
-        count(*) FILTER (WHERE verdict = 'broken') AS broken,
-        count(*) FILTER (WHERE verdict = 'overdue') AS overdue,
-        count(*) FILTER (WHERE verdict = 'pending') AS pending,
-        count(*) FILTER (WHERE verdict = 'withdrawn') AS withdrawn
+), judged AS (
+    SELECT channel, verdict, count(*) AS many
     FROM ({judged}) AS judged
+    GROUP BY channel, verdict
+), promised AS (
+    SELECT channel, sum(many)::bigint AS promises_due,
+        coalesce(sum(many) FILTER (WHERE verdict = 'kept'), 0)::bigint AS kept,
+        coalesce(sum(many) FILTER (WHERE verdict = 'kept_late'), 0)::bigint AS kept_late,
+        coalesce(sum(many) FILTER (WHERE verdict = 'broken'), 0)::bigint AS broken,
+        coalesce(sum(many) FILTER (WHERE verdict = 'overdue'), 0)::bigint AS overdue,
+        coalesce(sum(many) FILTER (WHERE verdict = 'pending'), 0)::bigint AS pending,
+        coalesce(sum(many) FILTER (WHERE verdict = 'withdrawn'), 0)::bigint AS withdrawn
+    FROM judged
     GROUP BY channel
 ), complained AS (
     SELECT channel, count(*) AS complaints
     FROM {complained}
     GROUP BY channel
-), thought AS (
-    SELECT channel, count(*) AS feedback_n, avg(score) AS feedback_mean,
-        avg((score - scale_min) / (scale_max - scale_min)) FILTER (WHERE scale_max > scale_min)
-            AS feedback_share
-    FROM {thought}
-    GROUP BY channel
 ), named AS (
     SELECT channel FROM counted
     UNION SELECT channel FROM promised
     UNION SELECT channel FROM complained
-    UNION SELECT channel FROM thought
 )
 SELECT channel,
     coalesce(touchpoints_in, 0) AS touchpoints_in,
@@ -148,7 +147,6 @@ LEFT JOIN counted USING (channel)
 LEFT JOIN spent USING (channel)
 LEFT JOIN promised USING (channel)
 LEFT JOIN complained USING (channel)
-LEFT JOIN thought USING (channel)
 ORDER BY channel
 
 -- name: behind_channels

@@ -3,13 +3,16 @@
 from collections import defaultdict
 from datetime import timedelta
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.datastore import Datastore, PgCursor
 from projections.answers import snapshot
-from projections.channels.columns import Columns, micros, weeks_of
+from projections.channels.columns import FOREVER, Columns, all_weeks, micros
 from projections.channels.figures import Counted, figures
+from projections.channels.keeping import Kept
+from projections.channels.sums import Sums, Window, counted
 from projections.registry import read_models
 from projections.weeks import ORIGIN, changed, marks, week_of
 from tests.projections.histories import (
@@ -20,7 +23,9 @@ from tests.projections.histories import (
 from tests.projections.history import (
     Happened,
     apply,
+    as_recorded,
     at,
+    corrected,
     inbound,
     outbound,
     project,
@@ -31,19 +36,34 @@ from tests.projections.history import (
 LATER = at("2024-06-01")
 
 
-def said(cursor: PgCursor, columns: Columns, days: int | None = None) -> Counted:
-    """Figures of everything, or of what began on a day, as of so many days later; in order."""
-    if days is None:
-        told = figures(cursor, LATER, None, None, columns)
-    else:
-        end = START + timedelta(days=1)
-        told = figures(cursor, START + timedelta(days=days), START, end, columns)
+DAYS = (None, 0, 1, 8, 15)
+"""So many after the start a question is asked as of, or its window ends; None: at the end."""
+
+
+def said(
+    cursor: PgCursor, kept: Kept, as_of: int | None = None, until: int | None = None
+) -> Counted:
+    """Figures as of so many days after the start, of everything until so many; in order."""
+    told = figures(
+        cursor,
+        LATER if as_of is None else START + timedelta(days=as_of),
+        None if until is None else START,
+        None if until is None else START + timedelta(days=until),
+        kept,
+    )
     return Counted(*(sorted(rows, key=lambda row: row["channel"]) for rows in told))
+
+
+def truncate(cursor: PgCursor) -> None:
+    """Leave nothing in any table of a read model."""
+    tables = ", ".join(table for model in read_models() for table in model.tables)
+    cursor.execute(f"TRUNCATE {tables}")
 
 
 def strata(cursor: PgCursor, columns: Columns) -> list[list[int]]:
     """Which waits share a stratum: when they began and ended."""
-    waits = columns.rows(cursor, weeks_of(cursor, None, None), micros(LATER)).waits
+    weeks = columns.weeks(cursor, columns.marks(cursor, all_weeks(cursor)))
+    waits = columns.rows(weeks.values(), micros(LATER)).waits
     found: dict[int, list[int]] = defaultdict(list)
     for stratum, *about in zip(waits.stratum, waits.at, waits.ended_at, strict=True):
         found[stratum] += map(int, about)
@@ -60,15 +80,48 @@ def test_whatever_comes_is_counted_as_if_nothing_had_been_kept(
     datastore: Datastore, data: st.DataObject, history: list[Happened]
 ) -> None:
     runner(datastore)
-    tables = ", ".join(table for model in read_models() for table in model.tables)
-    kept = Columns()
+    kept = Kept()
     with read_schema(datastore) as cursor:
-        cursor.execute(f"TRUNCATE {tables}")
+        truncate(cursor)
         for batch in data.draw(batches_of(history)):
             apply(cursor, read_models(), batch)
-            assert strata(cursor, kept) == strata(cursor, Columns())
-            for days in (None, 0, 8):
-                assert said(cursor, kept, days) == said(cursor, Columns(), days)
+            assert strata(cursor, kept.columns) == strata(cursor, Columns())
+            asked = st.lists(st.tuples(*[st.sampled_from(DAYS)] * 2), min_size=2, max_size=6)
+            for as_of, until in data.draw(asked):
+                assert said(cursor, kept, as_of, until) == said(cursor, Kept(), as_of, until)
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=histories(), as_of=st.sampled_from(DAYS), until=st.sampled_from(DAYS))
+def test_what_is_counted_part_by_part_is_what_is_counted_at_once(
+    datastore: Datastore, history: list[Happened], as_of: int | None, until: int | None
+) -> None:
+    runner(datastore)
+    now = micros(LATER if as_of is None else START + timedelta(days=as_of))
+    after = FOREVER if until is None else micros(START + timedelta(days=until))
+    cuts = (micros(START), micros(START + timedelta(days=2)))
+    window, kept = Window(micros(START) + 1, after, cuts), Kept()
+    with read_schema(datastore) as cursor:
+        truncate(cursor)
+        apply(cursor, read_models(), as_recorded(history))
+        part_by_part = kept.sums(cursor, window, now)
+        columns = kept.columns
+        weeks = columns.weeks(cursor, columns.marks(cursor, all_weeks(cursor)))
+        rows = columns.rows(weeks.values(), now)
+        at_once = counted(rows, window, FOREVER, columns.kinds, columns.abouts, now).sums
+        assert told(part_by_part) == told(at_once)
+        cursor.connection.rollback()
+
+
+def told(sums: Sums) -> list[object]:
+    """What sums say; how they are told apart by when the parts end does not matter."""
+    groups = {group: [each.tolist() for each in waits] for group, waits in sums.waits.items()}
+    lists = (sums.touches, sums.handling_seconds, sums.met, sums.talks, sums.helped)
+    return [groups, *(np.trim_zeros(column, "b").tolist() for column in lists)]
 
 
 A_CALL = [
@@ -84,7 +137,7 @@ def touchpoints(counted: Counted) -> int:
 
 def test_a_snapshot_is_told_what_it_sees_though_more_is_kept_since(datastore: Datastore) -> None:
     project(datastore, A_CALL)
-    kept = Columns()
+    kept = Kept()
     with snapshot(datastore) as before:
         assert touchpoints(said(before, kept)) == 2
         project(datastore, [ANOTHER])
@@ -93,9 +146,63 @@ def test_a_snapshot_is_told_what_it_sees_though_more_is_kept_since(datastore: Da
         assert touchpoints(said(before, kept)) == 2
 
 
+def test_as_of_an_instant_there_is_what_had_happened_whatever_was_asked_before(
+    datastore: Datastore,
+) -> None:
+    project(datastore, [*A_CALL, ANOTHER])
+    kept = Kept()
+    asked = [("10:00", 3), ("09:05", 1), ("09:59", 2), ("09:09", 1), ("11:00", 3), ("08:59", 0)]
+    with snapshot(datastore) as cursor:
+        for time, many in [*asked, *reversed(asked)]:
+            counted_ = figures(cursor, at(f"2024-03-01 {time}"), None, None, kept)
+            assert touchpoints(counted_) == many
+
+
+def test_who_still_waited_is_answered_as_of_later_by_a_reply_of_another_week(
+    datastore: Datastore,
+) -> None:
+    reply = outbound("2024-03-06 09:00", "A2", channel="phone", topic="boiler")
+    project(datastore, [A_CALL[0], reply])
+    kept = Kept()
+    with snapshot(datastore) as cursor:
+        for day, waiting in (("04", 1), ("07", 0), ("05", 1)):
+            (phone,) = figures(cursor, at(f"2024-03-{day}"), None, None, kept).figures
+            assert (phone["answered"], phone["waiting"]) == (1 - waiting, waiting)
+
+
+def test_what_was_put_right_later_is_told_as_it_was_known(datastore: Datastore) -> None:
+    by_mail = corrected("2024-03-03 09:00", "A1", channel="mail", direction="inbound")
+    project(datastore, [A_CALL[0], by_mail])
+    kept = Kept()
+    with snapshot(datastore) as cursor:
+        for day, channel in (("04", "mail"), ("02", "phone"), ("05", "mail"), ("02", "phone")):
+            (row,) = figures(cursor, at(f"2024-03-{day}"), None, None, kept).figures
+            assert (row["channel"], row["waiting"]) == (channel, 1)
+
+
+def test_whoever_comes_back_weeks_later_did_so_whichever_of_the_weeks_is_read_again(
+    datastore: Datastore,
+) -> None:
+    resolved = outbound(
+        "2024-03-06 09:00", "A2", channel="phone", topic="boiler", outcome="resolved"
+    )
+    project(datastore, [A_CALL[0], resolved])
+    kept = Kept()
+
+    def for_good(until: str | None = None) -> int:
+        with snapshot(datastore) as cursor:
+            to = None if until is None else at(until)
+            rows = figures(cursor, LATER, None, to, kept).figures
+            return sum(row.get("helped_at_once", 0) for row in rows)
+
+    assert for_good() == for_good("2024-03-02") == 1
+    project(datastore, [inbound("2024-03-12 09:00", "A3", channel="phone", topic="boiler")])
+    assert for_good() == for_good("2024-03-02") == 0
+
+
 def test_tables_that_took_the_place_of_others_are_read_anew(datastore: Datastore) -> None:
     project(datastore, A_CALL)
-    kept = Columns()
+    kept = Kept()
     with read_schema(datastore) as cursor:
         assert touchpoints(said(cursor, kept)) == 2
         cursor.execute("ALTER TABLE touchpoints RENAME TO former")
@@ -107,7 +214,7 @@ def test_tables_that_took_the_place_of_others_are_read_anew(datastore: Datastore
 
 def test_tables_of_a_program_that_marked_nothing_are_read_each_time(datastore: Datastore) -> None:
     project(datastore, A_CALL)
-    kept = Columns()
+    kept = Kept()
     with read_schema(datastore) as cursor:
         cursor.execute("UPDATE position SET version = '2' WHERE name = 'customers'")
         assert touchpoints(said(cursor, kept)) == 2
@@ -119,14 +226,14 @@ def test_tables_of_a_program_that_marked_nothing_are_read_each_time(datastore: D
 def test_what_there_is_no_room_for_is_read_each_time(datastore: Datastore) -> None:
     project(datastore, [*A_CALL, ANOTHER])
     with snapshot(datastore) as cursor:
-        nowhere = Columns(most_bytes=0)
-        assert said(cursor, nowhere) == said(cursor, nowhere) == said(cursor, Columns())
+        nowhere = Kept(Columns(most_bytes=0), most_bytes=0)
+        assert said(cursor, nowhere) == said(cursor, nowhere) == said(cursor, Kept())
 
 
 def test_a_week_that_did_not_change_is_not_read_again(datastore: Datastore) -> None:
     later = inbound("2024-03-20 09:00", "C1", channel="phone", customer_id="Cleo")
     project(datastore, [*A_CALL, later])
-    kept = Columns()
+    kept = Kept()
     with read_schema(datastore) as cursor:
         assert touchpoints(said(cursor, kept)) == 3
         # Nobody says so: it is not looked at.

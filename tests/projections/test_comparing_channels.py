@@ -11,7 +11,7 @@ import pytest
 
 from ledger.datastore import Datastore
 from projections.queries import channels, snapshot
-from projections.survival import standardised
+from projections.survival import in_order, standardised
 from tests.projections.history import Happened, at, happened, inbound, outbound, project
 from tests.projections.test_survival import arrays
 
@@ -233,7 +233,7 @@ def test_standardised_medians_as_by_hand() -> None:
     for channel in ("mail", "phone"):
         own = [wait[1:] for wait in drawn if wait[0] == channel]
         strata = (
-            (share, *arrays([wait[1:] for wait in own if wait[0] == stratum]))
+            (share, in_order(*arrays([wait[1:] for wait in own if wait[0] == stratum])))
             for stratum, share in mix.items()
         )
         assert standardised(strata) == by_hand(own, mix)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.survival import Ended, Median, Seconds, kaplan_meier
+from projections.survival import Ended, Median, Seconds, in_order, kaplan_meier
 
 Wait = tuple[float, bool]
 """Seconds, and whether it ended."""
@@ -21,8 +21,7 @@ NOT_REACHED = Median(None, None, None)
 
 def estimate(waits: Sequence[Wait]) -> Median:
     """What the program says of these waits."""
-    seconds, ended = arrays(waits)
-    return kaplan_meier(seconds, ended)
+    return kaplan_meier(in_order(*arrays(waits)))
 
 
 def arrays(waits: Sequence[Wait]) -> tuple[Seconds, Ended]:

@@ -1,0 +1,153 @@
+"""Sums over the weeks of a window, put together from those of weeks that have not changed.
+
+The parts of a window are its last week, the one before, the two before, then four, and so on: what
+streams in mostly changes the small ones. What is kept, of a part and of a window, goes with the
+marks of its weeks, which each question reads in its snapshot, and holds as of instants between
+which nothing happened in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from threading import Lock
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from cachetools import LRUCache
+
+from ledger.datastore import PgCursor
+from projections.channels.columns import (
+    FOREVER,
+    WEEK_MICROS,
+    Columns,
+    Mark,
+    Stretch,
+    all_weeks,
+    common,
+    overlapping,
+)
+from projections.channels.sums import (
+    Part,
+    Sums,
+    Window,
+    added,
+    bytes_of,
+    counted,
+    still_asking,
+    together,
+)
+
+MOST_BYTES = 64 * 1024 * 1024
+
+_Marks = Mapping[int, Mark | None]
+_Key = tuple[range, Window]
+
+
+class _Whole(NamedTuple):
+    """A window, as `Part` is some weeks."""
+
+    sums: Sums
+    holds: Stretch
+
+    def bytes_held(self) -> int:
+        return bytes_of(self.sums)
+
+
+Held = TypeVar("Held", Part, _Whole)
+
+
+class Kept:
+    """Sums for any number of threads; at most `most_bytes` of windows are kept, as many of their
+    parts, and what `columns` keep.
+    """
+
+    def __init__(self, columns: Columns | None = None, most_bytes: int = MOST_BYTES) -> None:
+        self.columns = columns or Columns()
+        self._parts = _Held[Part](most_bytes)
+        self._wholes = _Held[_Whole](most_bytes)
+
+    def sums(self, cursor: PgCursor, window: Window, now: int) -> Sums:
+        """What is counted in a window as of now, in the snapshot of the cursor."""
+        every = all_weeks(cursor)
+        weeks = overlapping(every, window.first, window.after)
+        marks = self.columns.marks(cursor, weeks)
+        whole = self._wholes.find((weeks, window), marks, now)
+        if whole is None:
+            parts = self._parts_of(cursor, marks, weeks, window, now)
+            whole = _Whole(together(parts), common(each.holds for each in parts))
+            self._wholes.keep((weeks, window), marks, whole)
+        asking = whole.sums.asking
+        if asking.until.size:  # whoever came back may have done so after the window
+            until = min(int(asking.until.max()), now)
+            later = overlapping(every, weeks.stop * WEEK_MICROS, until + 1)
+            if later:
+                marks = self.columns.marks(cursor, later)
+                for each in self._parts_of(cursor, marks, later, window, now):
+                    asking = still_asking(asking, each.came)
+        return whole.sums._replace(helped=added((whole.sums.helped, np.bincount(asking.about))))
+
+    def _parts_of(
+        self, cursor: PgCursor, marks: _Marks, weeks: range, window: Window, now: int
+    ) -> list[Part]:
+        parts = {some: _clipped(window, some) for some in _divided(weeks)}
+        of_each = {some: {week: marks[week] for week in some} for some in parts}
+        found = {
+            some: self._parts.find((some, clipped), of_each[some], now)
+            for some, clipped in parts.items()
+        }
+        missing = [some for some, part in found.items() if part is None]
+        read = self.columns.weeks(cursor, {week: marks[week] for some in missing for week in some})
+        kinds, abouts = self.columns.kinds, self.columns.abouts
+        for some in missing:
+            held = [read[week] for week in some]
+            rows, clipped = self.columns.rows(held, now), parts[some]
+            part = counted(rows, clipped, some.stop * WEEK_MICROS, kinds, abouts, now)
+            versions = (versions.stretch(now) for week in held for versions in week)
+            found[some] = part = part._replace(holds=common((part.holds, *versions)))
+            self._parts.keep((some, clipped), of_each[some], part)
+        return [part for part in found.values() if part is not None]
+
+
+class _Held(Generic[Held]):
+    """What is kept by weeks and window: of each what holds for ever, and what was last counted
+    that holds for a while. The longest unused is dropped first.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._lock = Lock()
+        self._kept: LRUCache[tuple[_Key, bool], tuple[_Marks, Held]] = LRUCache(
+            most_bytes, getsizeof=lambda kept: kept[1].bytes_held()
+        )
+
+    def find(self, key: _Key, marks: _Marks, now: int) -> Held | None:
+        """What is kept, if it is of weeks with these marks and holds as of now."""
+        for for_ever in (True, False):
+            with self._lock:
+                marked, held = self._kept.get((key, for_ever), (None, None))
+            if held and marked == marks and held.holds.first <= now < held.holds.after:
+                return held
+        return None
+
+    def keep(self, key: _Key, marks: _Marks, held: Held) -> None:
+        """Keep what was counted, if it can be kept."""
+        if None not in marks.values():
+            with self._lock, suppress(ValueError):  # it alone is larger than all the room
+                self._kept[key, held.holds.after == FOREVER] = marks, held
+
+
+def _divided(weeks: range) -> Iterator[range]:
+    """Parts of weeks, the first ones first: each, but for the first, is as long as all after it."""
+    parts = []
+    first = weeks.stop
+    while first > weeks.start:
+        after, first = first, max(weeks.start, first - max(1, weeks.stop - first))
+        parts.append(range(first, after))
+    return reversed(parts)
+
+
+def _clipped(window: Window, weeks: range) -> Window:
+    """What of a window is in these weeks."""
+    begins, ends = weeks.start * WEEK_MICROS, weeks.stop * WEEK_MICROS
+    first = min(max(window.first, begins), ends)
+    return Window(first, min(max(window.after, first), ends), window.cuts)
