@@ -155,14 +155,17 @@ class Connection(persistence.Connection[Cursor]):
 
     @contextmanager
     def reading(
-        self, first: str, parameters: Mapping[str, Any], cursor_factory: type[Seen]
+        self,
+        first: Callable[[PgCursor], str],
+        parameters: Mapping[str, Any],
+        cursor_factory: type[Seen],
     ) -> Iterator[Seen]:
         """One transaction that reads, begun with the statements `first` in one round trip; the
         cursor has the result of the last of them. psycopg2 would send BEGIN by itself, before.
         """
         with self.raw.cursor(cursor_factory=cursor_factory) as cursor:
             try:
-                cursor.execute(f"{_BEGIN_READING}; {first}", parameters)
+                cursor.execute(f"{_BEGIN_READING}; {first(cursor)}", parameters)
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
@@ -293,10 +296,13 @@ class Datastore:
 
     @contextmanager
     def reading(
-        self, first: str, parameters: Mapping[str, Any], cursor_factory: type[Seen]
+        self,
+        first: Callable[[PgCursor], str],
+        parameters: Mapping[str, Any],
+        cursor_factory: type[Seen],
     ) -> Iterator[Seen]:
         """A cursor in a transaction that reads one state of the database. It begins with the
-        statements `first`, of the last of which the cursor has the result.
+        statements that `first` says for the cursor, of the last of which that has the result.
 
         The state is that of the first statement that looks at any table. Raises as `transaction`.
         """

@@ -41,13 +41,25 @@ class Prepared:
 
     def execute(self, cursor: PgCursor, parameters: Mapping[str, Any]) -> None:
         """Execute it; the cursor, one of a `ledger.datastore.Datastore`, has the result."""
-        types = tuple([_type(parameters[name]) for name in self._names])
-        form = self._forms.get(types) or self._form(types)
-        prepared = prepared_on(cursor)
-        if form.name not in prepared:
-            cursor.execute(form.prepare)
-            prepared.add(form.name)
+        form = self._form_for(parameters)
+        _prepare(cursor, form)
         cursor.execute(form.execute, parameters)
+
+    def written(self, cursor: PgCursor) -> str:
+        """One without parameters as it goes into the same round trip behind statements that have
+        some: whole, until `prepare` was called on the cursor's connection.
+        """
+        form = self._form_for({})
+        prepared = form.name in prepared_on(cursor)
+        return form.execute if prepared else self._statement.replace("%", "%%")
+
+    def prepare(self, cursor: PgCursor) -> None:
+        """Prepare one without parameters, for the next time."""
+        _prepare(cursor, self._form_for({}))
+
+    def _form_for(self, parameters: Mapping[str, Any]) -> _Form:
+        types = tuple([_type(parameters[name]) for name in self._names])
+        return self._forms.get(types) or self._form(types)
 
     def _form(self, types: tuple[str, ...]) -> _Form:
         named = ", ".join(types)
@@ -59,6 +71,13 @@ class Prepared:
             f"EXECUTE {name} {f'({values})' if types else ''}",
         )
         return form
+
+
+def _prepare(cursor: PgCursor, form: _Form) -> None:
+    prepared = prepared_on(cursor)
+    if form.name not in prepared:
+        cursor.execute(form.prepare)
+        prepared.add(form.name)
 
 
 def _type(value: Any) -> str:

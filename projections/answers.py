@@ -35,11 +35,10 @@ ONE_STATE = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ROOM}
 
 _SQL = named_queries(Path(__file__).with_name("position.sql"))
 
+_STANDING = Prepared(_SQL["standing"])
+
 # The lock comes before the snapshot: a rebuilt table is swapped in before both or after.
-_SNAPSHOT = (
-    f"{ROOM}; SET LOCAL search_path TO %(schema)s; LOCK TABLE position IN ACCESS SHARE MODE;"
-    f" {_SQL['standing']}"
-)
+_SNAPSHOT = f"{ROOM}; SET LOCAL search_path TO %(schema)s; LOCK TABLE position IN ACCESS SHARE MODE"
 
 
 class _Stand(NamedTuple):
@@ -97,8 +96,13 @@ def snapshot(datastore: Datastore, schema: str = "read") -> Iterator[PgCursor]:
 
     Raises the errors of `eventsourcing.persistence`.
     """
-    with datastore.reading(_SNAPSHOT, {"schema": schema}, _Snapshot) as cursor:
+
+    def first(cursor: PgCursor) -> str:
+        return f"{_SNAPSHOT}; {_STANDING.written(cursor)}"
+
+    with datastore.reading(first, {"schema": schema}, _Snapshot) as cursor:
         cursor.stands = [_Stand._make(row) for row in cursor]
+        _STANDING.prepare(cursor)
         yield cursor
 
 

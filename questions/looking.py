@@ -13,6 +13,8 @@ from questions.question import Question
 
 def singled_out(question: Question[Any], asked: AsOf) -> list[str]:
     """By what, of `question.singles`, figures are asked for about a single thing or person."""
+    if not question.singles:
+        return []
     given = asked.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     named = {*given, *urlencode(given, doseq=True).split("&")}
     return [each for each in question.singles if each in named]

@@ -14,6 +14,7 @@ from schemas.codec import decode, without_personal
 
 _TIMELINE = Prepared(named_queries(Path(__file__).with_name("queries.sql"))["timeline"])
 _KEY = ("occurred_at", "rank", "event_id")
+_BEFORE_ALL = ("-infinity", 0, "00000000-0000-0000-0000-000000000000")
 _HIDDEN = ("rank", "event_id", "fingerprint", "facts")
 
 
@@ -36,7 +37,7 @@ def timeline(
     Raises ValueError for a limit outside 1 to 1,000 and BadToken.
     """
     wanted = page("timeline", limit, as_of, token)
-    after_time, after_rank, after_event = wanted.after or (None, None, None)
+    after_time, after_rank, after_event = wanted.after or _BEFORE_ALL
     whole = [] if only_this_id else person(cursor, customer_id, as_of=wanted.as_of)
     parameters = {
         "ids": [identity.customer_id for identity in whole] or [customer_id],

@@ -1,10 +1,16 @@
 -- name: timeline
+-- Of each id the first rows behind the former page, as its index has them; of these the first of all.
 WITH wanted AS (
-    SELECT * FROM timeline
-    WHERE customer_id = ANY (%(ids)s)
-        AND occurred_at <= %(as_of)s
-        AND (%(after_time)s::timestamptz IS NULL OR (occurred_at, rank, event_id)
-            > (%(after_time)s, %(after_rank)s, %(after_event)s::uuid))
+    SELECT of_one.* FROM unnest(%(ids)s::text[]) AS identity (customer_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM timeline
+        WHERE customer_id = identity.customer_id
+            AND occurred_at <= %(as_of)s
+            AND (occurred_at, rank, event_id)
+                > (%(after_time)s::timestamptz, %(after_rank)s::smallint, %(after_event)s::uuid)
+        ORDER BY occurred_at, rank, event_id
+        LIMIT %(rows)s
+    ) AS of_one
     ORDER BY occurred_at, rank, event_id
     LIMIT %(rows)s
 )
