@@ -42,6 +42,8 @@ OWNER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 103  # bytes: macOS ends the path with a NUL in 104, Linux in 108
 LOG_LIMIT_BYTES = 10_000_000
+LEAST_BUFFERS, MOST_BUFFERS = 128 * 2**20, 2 * 2**30
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 SETTINGS = """\
 # Written by Servicetrail at each start of the server: changes made here are lost.
@@ -50,7 +52,7 @@ listen_addresses = ''
 unix_socket_directories = '{socket_dir}'
 unix_socket_permissions = 0700
 max_connections = 100
-shared_buffers = 256MB
+shared_buffers = {shared_buffers}MB
 maintenance_work_mem = 128MB
 max_wal_size = 4GB
 min_wal_size = 256MB
@@ -62,6 +64,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 """
 NOT_DURABLE = """\
+shared_buffers = 128MB
 fsync = off
 synchronous_commit = off
 full_page_writes = off
@@ -270,7 +273,11 @@ class EmbeddedPostgres:
         self._run("psql", "-X", "-q", "-h", socket_dir, "-U", OWNER, OWNER, said=DATABASE)
 
     def _write_settings(self, socket_dir: Path) -> None:
-        settings = SETTINGS.format(socket_dir=str(socket_dir).replace("'", "''"))
+        memory_bytes = psutil.virtual_memory().total
+        settings = SETTINGS.format(
+            socket_dir=str(socket_dir).replace("'", "''"),
+            shared_buffers=shared_buffers_bytes(memory_bytes, CONTAINER_LIMIT) // 2**20,
+        )
         path = self._cluster / "servicetrail.conf"
         path.write_text(settings if self.durable else settings + NOT_DURABLE)
         self._give_to_server(path)
@@ -354,6 +361,15 @@ class EmbeddedPostgres:
     def _give_to_server(self, path: Path) -> None:
         if (user := self._user()) is not None:
             os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def shared_buffers_bytes(memory_bytes: int, container_limit: Path) -> int:
+    """An eighth of the memory, from 128 MiB to 2 GiB: this machine has other things to do as well.
+    What is not needed is never touched. In a container only its own limit counts, if there is one.
+    """
+    with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+        memory_bytes = min(memory_bytes, int(container_limit.read_text()))
+    return max(LEAST_BUFFERS, min(memory_bytes // 8, MOST_BUFFERS))
 
 
 def _fits_a_socket(directory: Path) -> bool:

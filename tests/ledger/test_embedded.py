@@ -21,7 +21,11 @@ from ledger.datastore import Datastore
 from ledger.migrations import migrate
 from ledger.reading import last_position
 from ledger.recorders import ApplicationRecorder
-from servicetrail.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from servicetrail.embedded import (
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    shared_buffers_bytes,
+)
 from tests.ledger.events import appended, new_event
 
 AS_ORDINARY_USER = """
@@ -243,6 +247,24 @@ def test_it_runs_as_an_ordinary_user(directory: Path) -> None:
         server = postmaster(directory)
         assert server is not None
         assert server.username() == "nobody"
+
+
+@pytest.mark.parametrize(
+    ("limit", "buffers"),
+    [
+        ("268435456\n", 128 * 2**20),
+        ("8589934592\n", 2**30),
+        ("max\n", 2 * 2**30),
+        (None, 2 * 2**30),
+    ],
+)
+def test_it_takes_its_share_of_the_memory_that_it_may_take(
+    tmp_path: Path, limit: str | None, buffers: int
+) -> None:
+    of_container = tmp_path / "memory.max"
+    if limit is not None:
+        of_container.write_text(limit)
+    assert shared_buffers_bytes(64 * 2**30, of_container) == buffers
 
 
 def test_why_it_does_not_start_is_told(directory: Path) -> None:
