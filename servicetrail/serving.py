@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from servicetrail.answering import answering
 from servicetrail.consuming import Consumption
 from servicetrail.metrics import Metrics, counting
 from servicetrail.projecting import Projector
@@ -107,6 +108,7 @@ def serve(
                 queue=settings.group_commit_queue,
             )
         ) as who_looked,
+        answering(system) as tell,
     ):
         live = Live(system.reads)
         app = create_app(
@@ -125,6 +127,7 @@ def serve(
             max_request_bytes=settings.max_request_bytes,
             max_request_events=settings.max_request_events,
             metrics=metrics.registry,
+            tell=tell,
         )
         try:
             _Server(http_of(app), live, lambda: started(address_of(listener))).run(

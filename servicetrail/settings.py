@@ -183,6 +183,14 @@ class Settings(BaseSettings):
             "any number."
         ),
     )
+    answering_processes: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=2,
+        description=(
+            "How many processes answer what is asked over HTTP about one customer or thing, once "
+            "several ask at the same time: about one for each core that is free. Each takes some "
+            "100 MB and a connection to the database. 0: the process that HTTP runs in answers."
+        ),
+    )
     kafka_bootstrap_servers: str | None = Field(
         default=None,
         description=(

@@ -21,6 +21,7 @@ from web import document, erasing, events, exports, health, one_event, problems,
 from web import metrics as metrics_route
 from web import tokens as token_routes
 from web.access import Admission, Door, check_role
+from web.answers import Tell, telling
 from web.committer import GroupCommitter
 from web.finished import Finished
 from web.limits import RequestLimit
@@ -57,6 +58,7 @@ def create_app(
     witnesses: Sequence[PublicKey] = (),
     episode_gap: timedelta = EPISODE_GAP,
     metrics: CollectorRegistry | None = None,
+    tell: Tell | None = None,
 ) -> FastAPI:
     """The application. Events go to `committer`, who looked goes to `record`, answers come from
     `reads`, where read models are built as `models` are, `dead_letters` is what can be done about
@@ -67,7 +69,7 @@ def create_app(
     `working` tells what projector, consumer and sealer are doing; cosignatures of `witnesses` are
     checked. `admission` knows who may call anything but `/health`, and each route says which roles
     it is open to. With `metrics`, requests are measured there, and `/metrics` shows all that stands
-    in it.
+    in it. What is asked about one thing `tell` answers, if somebody else is to do that.
     """
     app = FastAPI(
         title="Servicetrail",
@@ -82,7 +84,7 @@ def create_app(
         events.router(committer, max_events=max_request_events),
         # Before the questions: the page of a customer has a path that swallows what is below it.
         erasing.router(eraser, record, reads, lambda: working().sealer == "running"),
-        reading.router(reads, models, record),
+        reading.router(reads, models, tell or telling(reads, models), record),
         one_event.router(reads, record),
         dead_letter_routes.router(reads, dead_letters),
         token_routes.router(tokens),

@@ -56,6 +56,16 @@ class Problem(Exception):
             **more,
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _problem_of, (self.status, self.headers, self.body)
+
+
+def _problem_of(status: int, headers: dict[str, str], body: dict[str, Any]) -> Problem:
+    """A problem that was sent by another process."""
+    more = {name: value for name, value in body.items() if name not in ProblemDetails.model_fields}
+    code = body["type"].rpartition(":")[2]
+    return Problem(status, code, body["title"], body["detail"], headers=headers, **more)
+
 
 def bad_parameter(name: str, expected: str) -> Problem:
     """A parameter that cannot be understood: which one and what it must be."""

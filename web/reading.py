@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, Signature
@@ -12,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from ledger.datastore import Datastore, PgCursor
+from ledger.datastore import Datastore
 from projections.answers import WrongParameter
 from projections.rebuilding import Models
 from questions.asking import reading
@@ -21,14 +19,14 @@ from questions.looking import looked_at, singled_out
 from questions.parameters import AsOf
 from questions.question import ListAnswer, Question
 from questions.registry import QUESTIONS
-from schemas.codec import instant_text
 from web.access import FIGURES, KEEPERS, PERSONS, need, open_to
+from web.answers import Asked, Read, Tell, Written, headers, unchanged
 from web.preferences import MediaType
-from web.problems import Problem, bad_parameter
+from web.problems import bad_parameter
 from web.recording import Record
 from web.responses import in_either_form, response
-from web.sharing import Kept, Together, Written
-from web.validators import has_already, has_any, tag_of
+from web.sharing import Kept, Together
+from web.validators import has_already, has_any, held, tag_of
 
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Unchanged since the answer whose ETag If-None-Match names"}
@@ -36,12 +34,12 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {
 _ROLES = {"figures": FIGURES, "persons": PERSONS, "access": KEEPERS}
 
 
-def router(reads: Datastore, models: Models, record: Record) -> APIRouter:
-    """The routes that answer from the read models in `reads`, which are built as `models` are; who
-    looks at what of persons goes to `record`.
+def router(reads: Datastore, models: Models, tell: Tell, record: Record) -> APIRouter:
+    """The routes that answer from the read models in `reads`, which are built as `models` are; what
+    is asked about one thing `tell` answers. Who looks at what of persons goes to `record`.
     """
     routes = APIRouter(tags=["read models"])
-    answers = Reading(partial(reading, reads, models), record)
+    answers = Reading(partial(reading, reads, models), tell, record)
     for question in QUESTIONS:
         _add(routes, answers, question)
     return routes
@@ -53,7 +51,7 @@ def _add(routes: APIRouter, answers: Reading, question: Question[Any]) -> None:
     def get(request: Request, wanted: str, asked: AsOf, **subject: str) -> Response:
         told = answers.answered(request, wanted, question, asked, *subject.values())
         # Only now is it known that there is one: what is wrong or not there is told as ever.
-        return _unchanged(told.headers.get("etag")) if has_any(request) else told
+        return unchanged(told.headers.get("etag")).response() if has_any(request) else told
 
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),
@@ -94,8 +92,9 @@ class Reading:
     answer is made once for all who ask at the same time, and given again as long as its ETag holds.
     """
 
-    read: Callable[..., AbstractContextManager[PgCursor]]
-    """`questions.asking.reading` of these read models."""
+    read: Read
+    tell: Tell
+    """Answers what is asked about one thing."""
     record: Record
     """Where it goes who looks at what of persons."""
     together: Together[Written] = field(default_factory=Together)
@@ -106,45 +105,40 @@ class Reading:
     ) -> Response:
         """The answer as the media type `wanted`, or that it is the one which the client has."""
         check_may_ask(request, question, asked)
-        alike = question.subject is None and asked.known_at is None
+        if question.subject is None and asked.known_at is None:
+            return self._alike(request, wanted, question, asked)
+        url = str(request.url)
+        told = self.tell(Asked(question.path, asked, subject, wanted, url, held(request)))
+        self.record(request, told.looked_at)
+        return told.written.response()
+
+    def _alike(
+        self, request: Request, wanted: str, question: Question[Any], asked: AsOf
+    ) -> Response:
+        url = str(request.url)
         try:
-            with self.read(question, asked, *subject) as cursor:
-                tag = tag_of(cursor, request, question, asked, wanted)
-                if tag is not None and has_already(request, tag):
-                    return _unchanged(tag)
-                told = None if alike else question.ask(cursor, *subject, asked)
-            if told is None:
-                kept = None if tag is None else self.kept.get(tag)
-                key = wanted, str(request.url)
-                make = partial(self._made, request, wanted, question, asked)
-                written = kept or self.together.made(key, make)
-                self.record(request, looked_at(question, asked))
-                return written.response()
+            with self.read(question, asked) as cursor:
+                tag = tag_of(cursor, url, question, asked, wanted)
+            if tag is not None and has_already(held(request), tag):
+                return unchanged(tag).response()
+            kept = None if tag is None else self.kept.get(tag)
+            make = partial(self._made, url, wanted, question, asked)
+            written = kept or self.together.made((wanted, url), make)
         except WrongParameter as error:
             raise bad_parameter(error.parameter, str(error)) from None
-        if question.thing is not None and not told.rows:
-            raise Problem(
-                404,
-                f"no-such-{question.thing}",
-                f"There is no such {question.thing}",
-                f"there is no {question.thing} of this id as of {instant_text(told.as_of)}, as far "
-                f"as the events up to position {told.position} say",
-                position=told.position,
-            )
-        self.record(request, looked_at(question, asked, *subject, rows=told.rows))
-        return response(wanted, linked(question, asked, told), question.row, _headers(tag))
+        self.record(request, looked_at(question, asked))
+        return written.response()
 
-    def _made(self, request: Request, wanted: str, question: Question[Any], asked: AsOf) -> Written:
+    def _made(self, url: str, wanted: str, question: Question[Any], asked: AsOf) -> Written:
         """The answer to a question about no single thing, kept for whoever asks it next."""
         asked = asked.asked_now()
         with self.read(question, asked) as cursor:
-            tag = tag_of(cursor, request, question, asked, wanted)
+            tag = tag_of(cursor, url, question, asked, wanted)
             kept = None if tag is None else self.kept.get(tag)
             if kept is not None:
                 return kept
             told = linked(question, asked, question.ask(cursor, asked))
-        answer = response(wanted, told, question.row, _headers(tag))
-        written = Written(bytes(answer.body), dict(answer.headers))
+        written = Written.of(response(wanted, told, question.row, headers(tag)))
         if tag is not None:
             self.kept.keep(tag, written)
         return written
@@ -154,12 +148,3 @@ def check_may_ask(request: Request, question: Question[Any], asked: AsOf) -> Non
     """Refuse whoever is let in for figures what would tell them of a single thing or person."""
     if singles := singled_out(question, asked):
         need(request, PERSONS, f"{' and '.join(singles)}, which tells of a single one,")
-
-
-def _unchanged(tag: str | None) -> Response:
-    return Response(status_code=304, headers=_headers(tag))
-
-
-def _headers(tag: str | None) -> dict[str, str]:
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
-    return headers if tag is None else {"ETag": tag, **headers}

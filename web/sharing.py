@@ -7,10 +7,11 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from cachetools import LRUCache
-from fastapi.responses import Response
+
+from web.answers import Written
 
 Made = TypeVar("Made")
 
@@ -65,17 +66,6 @@ class Together(Generic[Made]):
         with self._lock:
             if self._last.get(key) is work:  # whoever waited may have ended already
                 del self._last[key]
-
-
-class Written(NamedTuple):
-    """An answer as it goes out, any number of times."""
-
-    body: bytes
-    headers: dict[str, str]
-
-    def response(self) -> Response:
-        """One response with it."""
-        return Response(self.body, headers=self.headers)
 
 
 class Kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -14,10 +15,10 @@ from questions.question import Question
 
 
 def tag_of(
-    cursor: PgCursor, request: Request, question: Question[Any], asked: AsOf, media_type: str
+    cursor: PgCursor, url: str, question: Question[Any], asked: AsOf, media_type: str
 ) -> str | None:
-    """The weak ETag of the answer that this snapshot gives to a request; None for a question whose
-    answers do not rest on read models alone.
+    """The weak ETag of the answer that this snapshot gives to a request for `url`; None for a
+    question whose answers do not rest on read models alone.
 
     It changes with every event that the read models take in, and with their versions; of who looked
     only where the question is about that. An answer as of now also changes as time passes: it
@@ -25,7 +26,7 @@ def tag_of(
     """
     if question.beyond_read_models:
         return None
-    parts = [media_type, str(request.url), str(METRIC_VERSION)]
+    parts = [media_type, url, str(METRIC_VERSION)]
     stands = standing(cursor)
     changes = {} if question.about == "access" else last_changes(cursor)
     for each in stands:
@@ -36,19 +37,20 @@ def tag_of(
     return f'W/"{sha256(chr(10).join(parts).encode()).hexdigest()[:32]}"'
 
 
-def has_already(request: Request, tag: str) -> bool:
-    """Whether the client says that it has the answer with this tag, by weak comparison."""
-    return _opaque(tag) in map(_opaque, _told(request))
+def held(request: Request) -> list[str]:
+    """The tags of answers that the client has: what If-None-Match says."""
+    lines = request.headers.getlist("if-none-match")
+    return [each.strip() for each in ",".join(lines).split(",")]
+
+
+def has_already(held_: Sequence[str], tag: str) -> bool:
+    """Whether the answer with this tag is among those held, by weak comparison."""
+    return _opaque(tag) in map(_opaque, held_)
 
 
 def has_any(request: Request) -> bool:
     """Whether the client wants no answer if there is any, whatever its tag."""
-    return "*" in _told(request)
-
-
-def _told(request: Request) -> list[str]:
-    lines = request.headers.getlist("if-none-match")
-    return [each.strip() for each in ",".join(lines).split(",")]
+    return "*" in held(request)
 
 
 def _opaque(tag: str) -> str:

@@ -7,9 +7,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import httpx
+import psutil
 import psycopg2
 import pytest
 
@@ -17,6 +19,7 @@ from servicetrail.serving import listening
 from servicetrail.settings import Settings
 from tests.cli.conftest import PATIENCE_SECONDS, Command
 from tests.cli.events import touchpoint
+from tests.consumers.waiting import eventually
 
 
 @contextmanager
@@ -52,6 +55,24 @@ def test_an_event_posted_is_in_the_figures_within_a_moment(command: Command) -> 
         while not client.get("/customers/C-1/timeline").json()["rows"]:
             assert time.monotonic() < deadline
         assert stopped(process, signal.SIGTERM)[0] == 0
+
+
+def test_processes_that_answer_end_with_the_program(command: Command) -> None:
+    with up(command) as (process, client), ThreadPoolExecutor(8) as threads:
+        assert post(client, 1) == "appended"
+        before = {*psutil.Process(process.pid).children()}
+
+        def answered(_: int) -> bool:
+            told = client.get("/customers/C-1/timeline")
+            return told.status_code == 200 and bool(
+                {*psutil.Process(process.pid).children()} - before
+            )
+
+        eventually(lambda: any(threads.map(answered, range(40))))
+        beside = {*psutil.Process(process.pid).children()} - before
+        status, stderr = stopped(process, signal.SIGTERM)
+        assert (status, "ended" in stderr) == (0, False)
+        assert psutil.wait_procs(beside, PATIENCE_SECONDS)[1] == []
 
 
 def test_a_projector_that_stopped_is_told_with_its_reason(command: Command) -> None:

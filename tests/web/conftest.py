@@ -18,6 +18,7 @@ from servicetrail.serving import address_of, http_of, listening
 from servicetrail.settings import Settings
 from tests.conftest import Cluster
 from web.access import Admission, Vouches
+from web.answers import Tell
 from web.app import create_app
 from web.committer import GroupCommitter
 from web.health import Working
@@ -50,7 +51,11 @@ class Api:
 
 @contextmanager
 def serving(
-    datastore: Datastore, *, access_token: str | None = None, provider: Vouches | None = None
+    datastore: Datastore,
+    *,
+    access_token: str | None = None,
+    provider: Vouches | None = None,
+    tell: Tell | None = None,
 ) -> Iterator[Api]:
     """Serve the API in a thread until the end of the block."""
     keyring = Keyring(datastore, MasterKey(bytes(range(32))))
@@ -75,6 +80,7 @@ def serving(
             tokens=tokens,
             max_request_bytes=3_000_000,
             max_request_events=1_000,
+            tell=tell,
         )
         server = uvicorn.Server(http_of(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -9,7 +9,8 @@ import pytest
 from tests.consumers.waiting import eventually
 from tests.web.conftest import Api
 from tests.web.test_posting import touchpoint
-from web.sharing import BYTES_BESIDE_BODY, Kept, Together, Written
+from web.answers import Written
+from web.sharing import BYTES_BESIDE_BODY, Kept, Together
 
 OTHERS = 8
 
