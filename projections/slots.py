@@ -8,9 +8,9 @@ from typing import NamedTuple
 from ledger.datastore import PgCursor
 from ledger.reading import Share
 from ledger.sql import named_queries
+from projections.days import prepare_changes
 from projections.model import ReadModel
 from projections.registry import VIEWS
-from projections.weeks import prepare_changes
 
 _SQL = named_queries(Path(__file__).with_name("position.sql"))
 

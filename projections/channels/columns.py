@@ -1,8 +1,8 @@
-"""Touchpoints, conversations and waits by column, week for week, kept in memory while they hold.
+"""Touchpoints, conversations and waits by column, day for day, kept in memory while they hold.
 
 Figures of channels are counted over every row of a window. PostgreSQL goes through them in seconds,
-numpy in milliseconds once they are there. So the rows of each week are read once, as arrays, and
-again only when they have changed, which `projections.weeks` tells in the same snapshot: what is
+numpy in milliseconds once they are there. So the rows of each day are read once, as arrays, and
+again only when they have changed, which `projections.days` tells in the same snapshot: what is
 counted is always what stands in the tables.
 
 Instants are int64, microseconds since 2000-01-01 UTC; the largest is infinity. Customers, and
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -28,14 +29,14 @@ from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.arrays import fetch_arrays
 from projections.channels.numbering import Integers, Names, Numbering, Numbers
-from projections.weeks import ORIGIN, WEEK, marks, week_of
+from projections.days import DAY, ORIGIN, day_of, marks
 
-_WEEKS_AT_ONCE = 13
+_DAYS_AT_ONCE = 91
 """So many are read by one statement: what is on its way takes four times the memory of the rest."""
 
 MOST_BYTES = 256 * 1024 * 1024
-_BYTES_BESIDE_ROWS = 4_000
-"""What a week takes of which there is nothing."""
+_BYTES_BESIDE_ROWS = 5_000
+"""What a day takes of which there is nothing."""
 
 Flags = NDArray[np.bool_]
 
@@ -43,7 +44,7 @@ FOREVER = int(np.iinfo(np.int64).max)
 """Infinity among instants."""
 
 _MICROSECOND = timedelta(microseconds=1)
-WEEK_MICROS = WEEK // _MICROSECOND
+DAY_MICROS = DAY // _MICROSECOND
 _SQL = named_queries(Path(__file__).with_name("columns.sql"))
 
 
@@ -123,7 +124,8 @@ class Versions(Generic[Table]):
         self._current_from: Integers = visible_from[current]
         self._former_from: Integers = visible_from[~current]
         self._former_to: Integers = visible_to[~current]
-        self._settled_at = stretch((self._current_from, self._former_to), FOREVER).first
+        edges: Integers = np.concatenate((self._current_from, self._former_to))
+        self._settled_at = int(edges.max(initial=-FOREVER))
 
     def as_of(self, instant_: int) -> Table:
         """Those that hold as of an instant, by time."""
@@ -137,6 +139,8 @@ class Versions(Generic[Table]):
 
     def stretch(self, instant_: int) -> Stretch:
         """As of which instants around one the same rows hold."""
+        if instant_ >= self._settled_at:
+            return Stretch(self._settled_at, FOREVER)
         return stretch((self._current_from, self._former_from, self._former_to), instant_)
 
     def bytes_held(self) -> int:
@@ -145,8 +149,8 @@ class Versions(Generic[Table]):
         return sum(column.nbytes for column in held)
 
 
-class Week(NamedTuple):
-    """Everything of a week."""
+class Day(NamedTuple):
+    """Everything of a day."""
 
     touches: Versions[Touches]
     talks: Versions[Talks]
@@ -154,7 +158,7 @@ class Week(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What is kept of a week is in these tables as long as its mark is the same."""
+    """What is kept of a day is in these tables as long as its mark is the same."""
 
     tables: tuple[Any, ...]
     number: int
@@ -168,19 +172,19 @@ def micros(instant: datetime) -> int:
     return (instant - ORIGIN) // _MICROSECOND
 
 
-def all_weeks(cursor: PgCursor) -> range:
-    """The weeks in which there are rows."""
+def all_days(cursor: PgCursor) -> range:
+    """The days in which there are rows."""
     cursor.execute(_SQL["reach"])
     first_at, last_at = cursor.fetchone() or (None, None)
     if first_at is None or last_at is None:
         return range(0)
-    return range(week_of(first_at), week_of(last_at) + 1)
+    return range(day_of(first_at), day_of(last_at) + 1)
 
 
-def overlapping(weeks: range, from_: int, to: int) -> range:
-    """Those of the weeks in which there can be rows of [from_, to)."""
-    first = max(from_ // WEEK_MICROS, weeks.start)
-    return range(first, max(first, min((to - 1) // WEEK_MICROS + 1, weeks.stop)))
+def overlapping(days: range, from_: int, to: int) -> range:
+    """Those of the days in which there can be rows of [from_, to)."""
+    first = max(from_ // DAY_MICROS, days.start)
+    return range(first, max(first, min((to - 1) // DAY_MICROS + 1, days.stop)))
 
 
 def stretch(edges: Iterable[Integers], instant_: int) -> Stretch:
@@ -220,7 +224,7 @@ class Columns:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._lock = Lock()
-        self._kept: LRUCache[tuple[Any, ...], tuple[Mark, Week]] = LRUCache(
+        self._kept: LRUCache[tuple[Any, ...], tuple[Mark, Day]] = LRUCache(
             most_bytes, getsizeof=lambda kept: _bytes(kept[1])
         )
         self._channels = Names[str]()
@@ -250,53 +254,52 @@ class Columns:
         """Customers' numbers by what PostgreSQL's `hashtextextended(customer_id, 0)` says."""
         return self._people.of(hashes)
 
-    def marks(self, cursor: PgCursor, weeks: range) -> dict[int, Mark | None]:
-        """The marks of weeks that follow each other; None: nothing of these can be kept."""
+    def marks(self, cursor: PgCursor, days: range) -> dict[int, Mark | None]:
+        """The marks of days that follow each other; None: nothing of these can be kept."""
         cursor.execute(_SQL["tables"])
         marked, *tables = cursor.fetchone() or (False,)
         if not marked:
-            return dict.fromkeys(weeks)
-        numbers = zip(weeks, marks(cursor, weeks), strict=True)
-        return {week: Mark(tuple(tables), number) for week, number in numbers}
+            return dict.fromkeys(days)
+        numbers = zip(days, marks(cursor, days), strict=True)
+        return {day: Mark(tuple(tables), number) for day, number in numbers}
 
-    def weeks(self, cursor: PgCursor, marked: Mapping[int, Mark | None]) -> dict[int, Week]:
-        """Weeks by number, as the snapshot has them, in which these are their marks."""
+    def days(self, cursor: PgCursor, marked: Mapping[int, Mark | None]) -> dict[int, Day]:
+        """Days by number, as the snapshot has them, in which these are their marks."""
         with self._lock:
             kept = {
-                week: self._kept.get((mark.tables, week), (None, None))
-                for week, mark in marked.items()
+                day: self._kept.get((mark.tables, day), (None, None))
+                for day, mark in marked.items()
                 if mark
             }
-        held = {week: rows for week, (mark, rows) in kept.items() if rows and mark == marked[week]}
-        missing = [week for week in marked if week not in held]
-        for start in range(0, len(missing), _WEEKS_AT_ONCE):
-            some = missing[start : start + _WEEKS_AT_ONCE]
-            for week, read in zip(some, self._read(cursor, some), strict=True):
-                held[week] = read
-                if mark := marked[week]:
+        held = {day: rows for day, (mark, rows) in kept.items() if rows and mark == marked[day]}
+        missing = [day for day in marked if day not in held]
+        for some in _ranges(missing):
+            for day, read in zip(some, self._read(cursor, some), strict=True):
+                held[day] = read
+                if mark := marked[day]:
                     with self._lock, suppress(ValueError):  # it alone is larger than all the room
-                        self._kept[mark.tables, week] = mark, read
+                        self._kept[mark.tables, day] = mark, read
         return held
 
-    def rows(self, weeks: Iterable[Week], as_of: int) -> Rows:
-        """The rows of weeks that follow each other that hold as of an instant, by time."""
-        held = list(weeks)
+    def rows(self, days: Iterable[Day], as_of: int) -> Rows:
+        """The rows of days that follow each other that hold as of an instant, by time."""
+        held = list(days)
         return Rows(
-            joined(self._nothing.touches, *(week.touches.as_of(as_of) for week in held)),
-            joined(self._nothing.talks, *(week.talks.as_of(as_of) for week in held)),
-            joined(self._nothing.waits, *(week.waits.as_of(as_of) for week in held)),
+            joined(self._nothing.touches, *(day.touches.as_of(as_of) for day in held)),
+            joined(self._nothing.talks, *(day.talks.as_of(as_of) for day in held)),
+            joined(self._nothing.waits, *(day.waits.as_of(as_of) for day in held)),
         )
 
-    def _read(self, cursor: PgCursor, weeks: Sequence[int]) -> Iterator[Week]:
-        """Each of these weeks, which are in order."""
+    def _read(self, cursor: PgCursor, days: range) -> Iterator[Day]:
+        """Each of these days."""
         touches, talks, waits = (
-            _fetch(cursor, table, weeks) for table in ("touches", "talks", "waits")
+            _fetch(cursor, table, days) for table in ("touches", "talks", "waits")
         )
         return map(
-            Week,
-            _by_week(weeks, self._touches(touches), touches),
-            _by_week(weeks, self._talks(talks), talks),
-            _by_week(weeks, self._waits(waits), waits),
+            Day,
+            _by_day(days, self._touches(touches), touches),
+            _by_day(days, self._talks(talks), talks),
+            _by_day(days, self._waits(waits), waits),
         )
 
     def _touches(self, read: Sequence[_Read]) -> Touches:
@@ -330,9 +333,19 @@ class Columns:
         return self._abouts.number(About(*(row[name] for name in About._fields)))
 
 
-def _fetch(cursor: PgCursor, table: str, weeks: Sequence[int]) -> list[dict[str, Any]]:
-    statement = _SQL[table].replace("{week}", _SQL["week"]).replace("{matter}", _SQL["matter"])
-    return fetch_arrays(cursor, statement, {"weeks": [*weeks]})
+def _ranges(days: Iterable[int]) -> Iterator[range]:
+    """Days, which are in order, as far as they follow each other; of not too many at once."""
+    for _, run in groupby(enumerate(days), lambda each: each[1] - each[0]):
+        together = [day for _, day in run]
+        after = together[-1] + 1
+        for first in range(together[0], after, _DAYS_AT_ONCE):
+            yield range(first, min(first + _DAYS_AT_ONCE, after))
+
+
+def _fetch(cursor: PgCursor, table: str, days: range) -> list[dict[str, Any]]:
+    begins, ends = (ORIGIN + edge * DAY for edge in (days.start, days.stop))
+    statement = _SQL[table].replace("{matter}", _SQL["matter"])
+    return fetch_arrays(cursor, statement, {"begins": begins, "ends": ends})
 
 
 def _array(read: Sequence[_Read], name: str, of: DTypeLike = np.int64) -> NDArray[Any]:
@@ -343,26 +356,24 @@ def _repeated(read: Sequence[_Read], value: Callable[[_Read], Any], of: DTypeLik
     return np.repeat(np.array([value(row) for row in read], of), [len(row["at"]) for row in read])
 
 
-def _by_week(
-    weeks: Iterable[int], table: Table, read: Sequence[_Read]
-) -> Iterator[Versions[Table]]:
-    """What was read of each week, by time; no array holds on to those of others."""
+def _by_day(days: Iterable[int], table: Table, read: Sequence[_Read]) -> Iterator[Versions[Table]]:
+    """What was read of each day, by time; no array holds on to those of others."""
     order = np.argsort(table.at, kind="stable")
     table = chosen(table, order)
     visible_from, visible_to = (
         _array(read, name)[order] for name in ("visible_from", "visible_to")
     )
-    for week in weeks:
-        ends = (week + 1) * WEEK_MICROS
-        first, after = np.searchsorted(table.at, (ends - WEEK_MICROS, ends))
+    for day in days:
+        ends = (day + 1) * DAY_MICROS
+        first, after = np.searchsorted(table.at, (ends - DAY_MICROS, ends))
         # Versions are chosen by masks, which copy.
-        of_week = slice(first, after)
-        yield Versions(chosen(table, of_week), visible_from[of_week], visible_to[of_week])
+        of_day = slice(first, after)
+        yield Versions(chosen(table, of_day), visible_from[of_day], visible_to[of_day])
 
 
 def _like(table: Table, columns: Iterable[NDArray[Any]]) -> Table:
     return type(table)(*columns)
 
 
-def _bytes(week: Week) -> int:
-    return _BYTES_BESIDE_ROWS + sum(versions.bytes_held() for versions in week)
+def _bytes(day: Day) -> int:
+    return _BYTES_BESIDE_ROWS + sum(versions.bytes_held() for versions in day)

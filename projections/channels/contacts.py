@@ -18,7 +18,7 @@ import numpy as np
 
 from projections.channels.columns import About, Kind
 from projections.channels.numbering import Numbers
-from projections.channels.sums import Sums, channel_numbers, pairs
+from projections.channels.sums import Sums, channel_numbers, distinct, pairs
 
 Figures = dict[str, dict[str, Any]]
 """Of each channel, by name; what is left out is not known, or nothing."""
@@ -91,7 +91,7 @@ def customers(sums: Sums, kinds: Sequence[Kind], givers: Mapping[str, Numbers]) 
         numbers.items(), pairwise(edges.tolist()), strict=True
     ):
         if first < after:
-            gave = np.unique(pairs(number, givers.get(channel, _NOBODY)))
+            gave = distinct(pairs(number, givers.get(channel, _NOBODY)))
             places = np.minimum(np.searchsorted(sums.met, gave), sums.met.size - 1)
             figures[channel] = {
                 "customers": after - first,

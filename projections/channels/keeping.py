@@ -1,8 +1,8 @@
-"""Sums over the weeks of a window, put together from those of weeks that have not changed.
+"""Sums over the days of a window, put together from those of days that have not changed.
 
-The parts of a window are its last week, the one before, the two before, then four, and so on: what
+The parts of a window are its last day, the one before, the two before, then four, and so on: what
 streams in mostly changes the small ones. What is kept, of a part and of a window, goes with the
-marks of its weeks, which each question reads in its snapshot, and holds as of instants between
+marks of its days, which each question reads in its snapshot, and holds as of instants between
 which nothing happened in them.
 """
 
@@ -18,12 +18,12 @@ from cachetools import LRUCache
 
 from ledger.datastore import PgCursor
 from projections.channels.columns import (
+    DAY_MICROS,
     FOREVER,
-    WEEK_MICROS,
     Columns,
     Mark,
     Stretch,
-    all_weeks,
+    all_days,
     common,
     overlapping,
 )
@@ -45,7 +45,7 @@ _Key = tuple[range, Window]
 
 
 class _Whole(NamedTuple):
-    """A window, as `Part` is some weeks."""
+    """A window, as `Part` is some days."""
 
     sums: Sums
     holds: Stretch
@@ -69,18 +69,18 @@ class Kept:
 
     def sums(self, cursor: PgCursor, window: Window, now: int) -> Sums:
         """What is counted in a window as of now, in the snapshot of the cursor."""
-        every = all_weeks(cursor)
-        weeks = overlapping(every, window.first, window.after)
-        marks = self.columns.marks(cursor, weeks)
-        whole = self._wholes.find((weeks, window), marks, now)
+        every = all_days(cursor)
+        days = overlapping(every, window.first, window.after)
+        marks = self.columns.marks(cursor, days)
+        whole = self._wholes.find((days, window), marks, now)
         if whole is None:
-            parts = self._parts_of(cursor, marks, weeks, window, now)
+            parts = self._parts_of(cursor, marks, days, window, now)
             whole = _Whole(together(parts), common(each.holds for each in parts))
-            self._wholes.keep((weeks, window), marks, whole)
+            self._wholes.keep((days, window), marks, whole)
         asking = whole.sums.asking
         if asking.until.size:  # whoever came back may have done so after the window
             until = min(int(asking.until.max()), now)
-            later = overlapping(every, weeks.stop * WEEK_MICROS, until + 1)
+            later = overlapping(every, days.stop * DAY_MICROS, until + 1)
             if later:
                 marks = self.columns.marks(cursor, later)
                 for each in self._parts_of(cursor, marks, later, window, now):
@@ -88,29 +88,29 @@ class Kept:
         return whole.sums._replace(helped=added((whole.sums.helped, np.bincount(asking.about))))
 
     def _parts_of(
-        self, cursor: PgCursor, marks: _Marks, weeks: range, window: Window, now: int
+        self, cursor: PgCursor, marks: _Marks, days: range, window: Window, now: int
     ) -> list[Part]:
-        parts = {some: _clipped(window, some) for some in _divided(weeks)}
-        of_each = {some: {week: marks[week] for week in some} for some in parts}
+        parts = {some: _clipped(window, some) for some in _divided(days)}
+        of_each = {some: {day: marks[day] for day in some} for some in parts}
         found = {
             some: self._parts.find((some, clipped), of_each[some], now)
             for some, clipped in parts.items()
         }
         missing = [some for some, part in found.items() if part is None]
-        read = self.columns.weeks(cursor, {week: marks[week] for some in missing for week in some})
+        read = self.columns.days(cursor, {day: marks[day] for some in missing for day in some})
         kinds, abouts = self.columns.kinds, self.columns.abouts
         for some in missing:
-            held = [read[week] for week in some]
+            held = [read[day] for day in some]
             rows, clipped = self.columns.rows(held, now), parts[some]
-            part = counted(rows, clipped, some.stop * WEEK_MICROS, kinds, abouts, now)
-            versions = (versions.stretch(now) for week in held for versions in week)
+            part = counted(rows, clipped, some.stop * DAY_MICROS, kinds, abouts, now)
+            versions = (versions.stretch(now) for day in held for versions in day)
             found[some] = part = part._replace(holds=common((part.holds, *versions)))
             self._parts.keep((some, clipped), of_each[some], part)
         return [part for part in found.values() if part is not None]
 
 
 class _Held(Generic[Held]):
-    """What is kept by weeks and window: of each what holds for ever, and what was last counted
+    """What is kept by days and window: of each what holds for ever, and what was last counted
     that holds for a while. The longest unused is dropped first.
     """
 
@@ -121,7 +121,7 @@ class _Held(Generic[Held]):
         )
 
     def find(self, key: _Key, marks: _Marks, now: int) -> Held | None:
-        """What is kept, if it is of weeks with these marks and holds as of now."""
+        """What is kept, if it is of days with these marks and holds as of now."""
         for for_ever in (True, False):
             with self._lock:
                 marked, held = self._kept.get((key, for_ever), (None, None))
@@ -136,18 +136,18 @@ class _Held(Generic[Held]):
                 self._kept[key, held.holds.after == FOREVER] = marks, held
 
 
-def _divided(weeks: range) -> Iterator[range]:
-    """Parts of weeks, the first ones first: each, but for the first, is as long as all after it."""
+def _divided(days: range) -> Iterator[range]:
+    """Parts of days, the first ones first: each, but for the first, is as long as all after it."""
     parts = []
-    first = weeks.stop
-    while first > weeks.start:
-        after, first = first, max(weeks.start, first - max(1, weeks.stop - first))
+    first = days.stop
+    while first > days.start:
+        after, first = first, max(days.start, first - max(1, days.stop - first))
         parts.append(range(first, after))
     return reversed(parts)
 
 
-def _clipped(window: Window, weeks: range) -> Window:
-    """What of a window is in these weeks."""
-    begins, ends = weeks.start * WEEK_MICROS, weeks.stop * WEEK_MICROS
+def _clipped(window: Window, days: range) -> Window:
+    """What of a window is on these days."""
+    begins, ends = days.start * DAY_MICROS, days.stop * DAY_MICROS
     first = min(max(window.first, begins), ends)
     return Window(first, min(max(window.after, first), ends), window.cuts)

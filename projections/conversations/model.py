@@ -19,9 +19,9 @@ from projections.conversations.fold import (
 )
 from projections.conversations.versions import CORRECTED, RECORDED, related, version_of
 from projections.copying import copy_rows, instant_text
+from projections.days import changed
 from projections.events import RecordedEvent
 from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
-from projections.weeks import changed
 
 HANDLES = frozenset({RECORDED, CORRECTED})
 IGNORES = types_of(
@@ -56,7 +56,7 @@ def conversations(episode_gap: timedelta = EPISODE_GAP) -> ReadModel:
     """The read model; touchpoints without a case belong together up to `episode_gap` apart."""
     return ReadModel(
         name="conversations",
-        version=f"3, episodes {episode_gap.total_seconds():.0f} s",
+        version=f"4, episodes {episode_gap.total_seconds():.0f} s",
         tables=("touchpoints", "conversations", "intervals"),
         definition=sql_beside(__file__, "table.sql"),
         handles=HANDLES,

@@ -3,7 +3,7 @@
 -- A row with visible_from and visible_to holds as of every instant T with visible_from <= T < visible_to,
 -- and the time it ended counts once ended_at <= T: so a question about any instant is a plain WHERE.
 --
--- Whoever changes rows says in which weeks they lie (projections/weeks.py): programs keep them in memory.
+-- Whoever changes rows says on which days they lie (projections/days.py): programs keep them in memory.
 
 -- Every version of every touchpoint: the record and its corrections, each a whole record.
 CREATE TABLE touchpoints (

@@ -8,9 +8,9 @@ from ledger.datastore import PgCursor
 from projections.changes import Table, changes
 from projections.copying import copy_new_rows, copy_rows
 from projections.customers.fold import Tier, in_turn
+from projections.days import changed
 from projections.events import END, RecordedEvent
 from projections.model import KINDS_OF_NOBODY, ReadModel, sql_beside, types_of
-from projections.weeks import changed
 
 TIERED = "customer.tiered.v1"
 MERGED = "customer.merged.v1"
@@ -75,7 +75,7 @@ def _write_tiers(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
     arrived = {event.event_id: _tier(event) for event in events}
     gone, new = changes(known.values(), _in_turn({**arrived, **known}.values()))
     _TIERS.write(cursor, gone, new)
-    # What lies in these weeks and later ones is told by tier.
+    # What lies on these days and later ones is told by tier.
     changed(cursor, [tier.valid_from for tier in arrived.values()], onwards=True)
 
 
@@ -120,7 +120,7 @@ def _merge(event: RecordedEvent) -> tuple[object, ...]:
 
 CUSTOMERS = ReadModel(
     name="customers",
-    version="3",
+    version="4",
     tables=("customer_tiers", "purchases", "lapses", "credit_changes", "merges"),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,

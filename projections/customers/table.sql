@@ -2,7 +2,7 @@
 
 -- A customer's tier at an instant t is that of the row with valid_from <= t < valid_to; none before the first.
 -- Of several at one instant the greatest event_id counts, the others hold for no time. Whoever changes rows says since
--- which week (projections/weeks.py): programs keep in memory what is told by tier.
+-- which day (projections/days.py): programs keep in memory what is told by tier.
 CREATE TABLE customer_tiers (
     event_id      uuid NOT NULL,
     customer_id   text NOT NULL,

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from ledger.datastore import Datastore, PgCursor
 from projections.answers import snapshot
-from projections.channels.columns import FOREVER, Columns, all_weeks, micros
+from projections.channels.columns import FOREVER, Columns, all_days, micros
 from projections.channels.figures import Counted, figures
 from projections.channels.keeping import Kept
 from projections.channels.sums import Sums, Window, counted
+from projections.days import ORIGIN, changed, day_of, marks
 from projections.registry import read_models
-from projections.weeks import ORIGIN, changed, marks, week_of
 from tests.projections.histories import (
     START,
     batches_of,
@@ -62,8 +62,8 @@ def truncate(cursor: PgCursor) -> None:
 
 def strata(cursor: PgCursor, columns: Columns) -> list[list[int]]:
     """Which waits share a stratum: when they began and ended."""
-    weeks = columns.weeks(cursor, columns.marks(cursor, all_weeks(cursor)))
-    waits = columns.rows(weeks.values(), micros(LATER)).waits
+    days = columns.days(cursor, columns.marks(cursor, all_days(cursor)))
+    waits = columns.rows(days.values(), micros(LATER)).waits
     found: dict[int, list[int]] = defaultdict(list)
     for stratum, *about in zip(waits.stratum, waits.at, waits.ended_at, strict=True):
         found[stratum] += map(int, about)
@@ -110,8 +110,8 @@ def test_what_is_counted_part_by_part_is_what_is_counted_at_once(
         apply(cursor, read_models(), as_recorded(history))
         part_by_part = kept.sums(cursor, window, now)
         columns = kept.columns
-        weeks = columns.weeks(cursor, columns.marks(cursor, all_weeks(cursor)))
-        rows = columns.rows(weeks.values(), now)
+        days = columns.days(cursor, columns.marks(cursor, all_days(cursor)))
+        rows = columns.rows(days.values(), now)
         at_once = counted(rows, window, FOREVER, columns.kinds, columns.abouts, now).sums
         assert told(part_by_part) == told(at_once)
         cursor.connection.rollback()
@@ -158,7 +158,7 @@ def test_as_of_an_instant_there_is_what_had_happened_whatever_was_asked_before(
             assert touchpoints(counted_) == many
 
 
-def test_who_still_waited_is_answered_as_of_later_by_a_reply_of_another_week(
+def test_who_still_waited_is_answered_as_of_later_by_a_reply_of_another_day(
     datastore: Datastore,
 ) -> None:
     reply = outbound("2024-03-06 09:00", "A2", channel="phone", topic="boiler")
@@ -180,7 +180,7 @@ def test_what_was_put_right_later_is_told_as_it_was_known(datastore: Datastore) 
             assert (row["channel"], row["waiting"]) == (channel, 1)
 
 
-def test_whoever_comes_back_weeks_later_did_so_whichever_of_the_weeks_is_read_again(
+def test_whoever_comes_back_days_later_did_so_whichever_of_the_days_is_read_again(
     datastore: Datastore,
 ) -> None:
     resolved = outbound(
@@ -212,11 +212,11 @@ def test_tables_that_took_the_place_of_others_are_read_anew(datastore: Datastore
         cursor.connection.rollback()
 
 
-def test_tables_of_a_program_that_marked_nothing_are_read_each_time(datastore: Datastore) -> None:
+def test_tables_of_a_program_that_marked_no_days_are_read_each_time(datastore: Datastore) -> None:
     project(datastore, A_CALL)
     kept = Kept()
     with read_schema(datastore) as cursor:
-        cursor.execute("UPDATE position SET version = '2' WHERE name = 'customers'")
+        cursor.execute("UPDATE position SET version = '3' WHERE name = 'customers'")
         assert touchpoints(said(cursor, kept)) == 2
         cursor.execute("DELETE FROM touchpoints WHERE touchpoint_id = 'A2'")
         assert touchpoints(said(cursor, kept)) == 1
@@ -230,7 +230,7 @@ def test_what_there_is_no_room_for_is_read_each_time(datastore: Datastore) -> No
         assert said(cursor, nowhere) == said(cursor, nowhere) == said(cursor, Kept())
 
 
-def test_a_week_that_did_not_change_is_not_read_again(datastore: Datastore) -> None:
+def test_a_day_that_did_not_change_is_not_read_again(datastore: Datastore) -> None:
     later = inbound("2024-03-20 09:00", "C1", channel="phone", customer_id="Cleo")
     project(datastore, [*A_CALL, later])
     kept = Kept()
@@ -246,22 +246,22 @@ def test_a_week_that_did_not_change_is_not_read_again(datastore: Datastore) -> N
         cursor.connection.rollback()
 
 
-def test_marks_of_a_week_alone_and_of_all_from_it_on(datastore: Datastore) -> None:
+def test_marks_of_a_day_alone_and_of_all_from_it_on(datastore: Datastore) -> None:
     runner(datastore)
-    weeks = range(3, 7)
+    days = range(3, 7)
     with read_schema(datastore) as cursor:
-        assert marks(cursor, weeks) == [0, 0, 0, 0]
-        fifth = ORIGIN + timedelta(weeks=4, days=6)
-        assert week_of(fifth) == 4
+        assert marks(cursor, days) == [0, 0, 0, 0]
+        fifth = ORIGIN + timedelta(days=4, hours=23)
+        assert day_of(fifth) == 4
         changed(cursor, [fifth])
-        alone = marks(cursor, weeks)
+        alone = marks(cursor, days)
         assert [mark != 0 for mark in alone] == [False, True, False, False]
         changed(cursor, [fifth], onwards=True)
-        assert [b != a for a, b in zip(alone, marks(cursor, weeks), strict=True)] == [
+        assert [b != a for a, b in zip(alone, marks(cursor, days), strict=True)] == [
             False,
             True,
             True,
             True,
         ]
-        assert marks(cursor, range(6, 7)) == marks(cursor, weeks)[3:]
+        assert marks(cursor, range(6, 7)) == marks(cursor, days)[3:]
         assert marks(cursor, range(0)) == []
