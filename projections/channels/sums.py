@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,11 @@ from projections.channels.columns import (
 )
 from projections.channels.numbering import Integers, Numbers
 from projections.conversations.fold import FIRST_RESPONSE, REOPENS_WITHIN, RESOLUTION
+from projections.survival import Seconds
 
 _COMES_BACK_WITHIN = REOPENS_WITHIN // timedelta(microseconds=1)
+
+Value = TypeVar("Value", np.int64, np.float64)
 
 EVERY_STRATUM = -1
 
@@ -46,11 +49,11 @@ class Window(NamedTuple):
 
 
 class Lasted(NamedTuple):
-    """Waits of a group: how long those lasted that ended, from the shortest on, in microseconds;
-    since when the others wait, from the first on.
+    """Waits of a group: how long those lasted that ended, from the shortest on; since when the
+    others wait, from the first on.
     """
 
-    ended: Integers
+    ended: Seconds
     since: Integers
 
     @property
@@ -74,6 +77,7 @@ class Resolved(NamedTuple):
 
 
 _NOTHING: Integers = np.empty(0, np.int64)
+_NO_SECONDS: Seconds = np.empty(0, np.float64)
 _NOBODY_ASKS = Resolved(np.empty(0, np.int32), np.empty(0, np.int32), _NOTHING)
 
 
@@ -224,19 +228,19 @@ def _contacts(
 def _groups(waits: Waits, abouts: Sequence[About], now: int) -> Groups:
     ended = waits.ended_at <= now
     done, still = chosen(waits, ended), chosen(waits, ~ended)
-    took = done.ended_at - done.at
+    took = (done.ended_at - done.at) / 1e6
     by_length = np.argsort(took)
     lasted = dict(_grouped(took[by_length], chosen(done, by_length), abouts))
     since = dict(_grouped(still.at, still, abouts))
     return {
-        group: Lasted(lasted.get(group, _NOTHING), since.get(group, _NOTHING))
+        group: Lasted(lasted.get(group, _NO_SECONDS), since.get(group, _NOTHING))
         for group in {**lasted, **since}
     }
 
 
 def _grouped(
-    values: Integers, waits: Waits, abouts: Sequence[About]
-) -> Iterator[tuple[tuple[int, int], Integers]]:
+    values: NDArray[Value], waits: Waits, abouts: Sequence[About]
+) -> Iterator[tuple[tuple[int, int], NDArray[Value]]]:
     """Values of waits by group, in each in the order in which they are."""
     for about, of_about in _split(waits.about):
         yield (about, EVERY_STRATUM), values[of_about]

@@ -35,7 +35,7 @@ def waited(groups: Groups, abouts: Sequence[About], as_of: int) -> Waits:
     found: dict[str, dict[str, dict[int, Waited]]] = defaultdict(lambda: defaultdict(dict))
     for (about, stratum), group in groups.items():
         found[abouts[about].metric][abouts[about].channel][stratum] = Waited(
-            group.ended / 1e6, (as_of - group.since[::-1]) / 1e6
+            group.ended, (as_of - group.since[::-1]) / 1e6
         )
     return found
 
