@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ledger.datastore import Datastore
 from projections.rebuilding import Models
+from questions.replay import REPLAY
 from servicetrail import log as logging
 from servicetrail.settings import Settings
 from servicetrail.system import System
@@ -45,8 +46,9 @@ def answering(system: System) -> Iterator[Tell]:
     ) as processes:
 
         def tell(asked: Asked) -> Told:
-            # What was known then is computed from all that happened to a customer: it may take
-            # long, and who comes next in the same process would wait for it.
-            return (processes if asked.parameters.known_at is None else here)(asked)
+            # These are computed from all that happened to a customer: it may take long, and who
+            # comes next in the same process would wait for it.
+            long = asked.parameters.known_at is not None or asked.path == REPLAY.path
+            return (here if long else processes)(asked)
 
         yield tell

@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
@@ -43,7 +43,10 @@ SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 103  # bytes: macOS ends the path with a NUL in 104, Linux in 108
 LOG_LIMIT_BYTES = 10_000_000
 LEAST_BUFFERS, MOST_BUFFERS = 128 * 2**20, 2 * 2**30
-CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 SETTINGS = """\
 # Written by Servicetrail at each start of the server: changes made here are lost.
@@ -276,7 +279,7 @@ class EmbeddedPostgres:
         memory_bytes = psutil.virtual_memory().total
         settings = SETTINGS.format(
             socket_dir=str(socket_dir).replace("'", "''"),
-            shared_buffers=shared_buffers_bytes(memory_bytes, CONTAINER_LIMIT) // 2**20,
+            shared_buffers=shared_buffers_bytes(memory_bytes, CONTAINER_LIMITS) // 2**20,
         )
         path = self._cluster / "servicetrail.conf"
         path.write_text(settings if self.durable else settings + NOT_DURABLE)
@@ -363,12 +366,14 @@ class EmbeddedPostgres:
             os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def shared_buffers_bytes(memory_bytes: int, container_limit: Path) -> int:
+def shared_buffers_bytes(memory_bytes: int, container_limits: Iterable[Path]) -> int:
     """An eighth of the memory, from 128 MiB to 2 GiB: this machine has other things to do as well.
-    What is not needed is never touched. In a container only its own limit counts, if there is one.
+    What is not needed is never touched. In a container its limit counts, which stands in one of
+    these files, by the version of its control groups.
     """
-    with suppress(OSError, ValueError):  # there is no such file, or it says "max"
-        memory_bytes = min(memory_bytes, int(container_limit.read_text()))
+    for limit in container_limits:
+        with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+            memory_bytes = min(memory_bytes, int(limit.read_text()))
     return max(LEAST_BUFFERS, min(memory_bytes // 8, MOST_BUFFERS))
 
 

@@ -286,7 +286,11 @@ class Settings(BaseSettings):
         ),
     )
     database_pool_size: COUNT = Field(
-        default=10, description="How many database connections the program opens at most."
+        default=10,
+        description=(
+            "How many connections to the database the program opens at most for answers, and as "
+            "many again for taking events in."
+        ),
     )
     database_timeout_seconds: COUNT = Field(
         default=30,

@@ -8,11 +8,11 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from operator import attrgetter
+from multiprocessing.reduction import ForkingPickler
 from threading import Event, Lock, Thread
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -27,7 +27,8 @@ Function = Callable[[Given], Made]
 AT_ONCE = 2
 """Calls that a process is given at once: when it is done with one, the next is there already."""
 
-_END_SECONDS = 5.0
+_WAIT_SECONDS = 1.0
+END_SECONDS = 5.0
 _PAUSE_SECONDS = 30.0
 
 # A new interpreter each: connections and threads of the parent are none of their business.
@@ -40,9 +41,9 @@ class Processes(Generic[Given, Made]):
 
     Each process gets the function from `make`, which is sent there, as are what calls give and what
     they make. Processes are started once calls overlap: who calls one at a time needs none. Until
-    one is ready, and in place of one that died, a call is made `here`; it is started again then,
-    but not more often than every half minute. One that takes longer than `call_seconds` for a call
-    is taken for stuck, and ended.
+    one is ready, in place of one that died, and where all have been busy for a second, a call is
+    made `here`. One that died is started again when it is needed, at most every half minute; one
+    that takes longer than `call_seconds` for a call is taken for stuck, and ended.
     """
 
     def __init__(
@@ -77,27 +78,44 @@ class Processes(Generic[Given, Made]):
         return [each.ready.process.pid for each in self._all if each.ready is not None]
 
     def close(self) -> None:
-        """End the processes, once each has made the call that it is at."""
-        for each in self._all:
-            each.close()
+        """End the processes, once each has made the calls that it is at; they have some seconds."""
+        try:
+            for each in self._all:
+                each.stop()
+            deadline = time.monotonic() + END_SECONDS
+            for each in self._all:
+                each.join(deadline)
+        finally:
+            for each in self._all:
+                each.kill()
 
     def _elsewhere(self, given: Given) -> Made:
         process = self._taken()
+        if process is None:
+            return self._here(given)
         try:
             outcome = process.call(given)
         finally:
             self._give_back(process)
         return self._here(given) if outcome is None else outcome.told()
 
-    def _taken(self) -> _Process[Given, Made]:
+    def _taken(self) -> _Process[Given, Made] | None:
         with self._lock:
-            process = min(self._all, key=attrgetter("calls"))
-            if process.calls < AT_ONCE:
+            # One that is not there is taken last: calls come back from it at once.
+            process = min(self._all, key=lambda each: (each.full, each.ready is None, each.calls))
+            if not process.full:
                 process.calls += 1
                 return process
             free: Future[_Process[Given, Made]] = Future()
             self._waiting.append(free)
-        return free.result()
+        try:
+            return free.result(_WAIT_SECONDS)
+        except TimeoutError:
+            with self._lock:
+                if free.done():
+                    return free.result()
+                self._waiting.remove(free)
+            return None
 
     def _give_back(self, process: _Process[Given, Made]) -> None:
         """To whoever waits for the longest; newcomers would be quicker to take it."""
@@ -151,9 +169,14 @@ class _Process(Generic[Given, Made]):
         self._lock = Lock()
         self._last_received = Event()
         self._last_received.set()
-        self._closed = False
+        self._stopped = False
         self._started_at: float | None = None
-        self._starting: Thread | None = None
+        self._process: Any = None
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as many calls as it is given at once."""
+        return self.calls >= AT_ONCE
 
     def call(self, given: Given) -> _Outcome[Made] | None:
         """What came of the call; None if there is no process to make it."""
@@ -161,11 +184,12 @@ class _Process(Generic[Given, Made]):
         if ready is None:
             self._start_again()
             return None
+        sent = ForkingPickler.dumps(given)
         received = Event()
         try:
             with self._lock:
+                ready.asked.send_bytes(sent)
                 before, self._last_received = self._last_received, received
-                ready.asked.send(given)
             before.wait()  # what comes next from the process is the answer to this call
             if not ready.asked.poll(self._call_seconds):
                 ready.process.kill()
@@ -177,62 +201,90 @@ class _Process(Generic[Given, Made]):
             received.set()
         return outcome
 
-    def close(self) -> None:
-        """End it."""
+    def stop(self) -> None:
+        """Tell it to end after the calls that it has."""
         with self._lock:
-            self._closed = True
-        if self._starting is not None:
-            self._starting.join()
-        if self.ready is not None:
-            with suppress(OSError):
-                self.ready.asked.send(_Stop)
-            _end(self.ready.process)
+            self._stopped = True
+            if self.ready is not None:
+                with suppress(OSError):
+                    self.ready.asked.send(_Stop)
+
+    def join(self, deadline: float) -> None:
+        """Wait until it has ended, but no longer than until then, by the monotonic clock."""
+        if self._process is not None:
+            self._process.join(max(0.0, deadline - time.monotonic()))
+
+    def kill(self) -> None:
+        """End it now, if it has not ended."""
+        if self._process is not None:
+            _kill(self._process)
 
     def _ended(self, ready: _Ready) -> None:
         """Take it away, unless another call has noticed before."""
         with self._lock:
-            if self.ready is not ready or self._closed:
+            if self.ready is not ready or self._stopped:
                 return
             self.ready = None
-        _end(ready.process)
+        _kill(ready.process)
         _log.error("a process that answers has ended", exit_status=ready.process.exitcode)
 
     def _start_again(self) -> None:
         with self._lock:
             now = time.monotonic()
             due = self._started_at is None or now - self._started_at > _PAUSE_SECONDS
-            if due and not self._closed:
-                self._started_at = now
-                self._starting = Thread(target=self._start, name="starting a process")
-                self._starting.start()
-
-    def _start(self) -> None:
-        asked, asks = _processes.Pipe()
-        process = _processes.Process(target=_work, args=(self._make, asks), daemon=True)
-        process.start()
+            if not due or self._stopped:
+                return
+            self._started_at = now
+            try:
+                asked, asks = _processes.Pipe()
+                arguments = (self._make, asks)
+                process = _processes.Process(target=_work, args=arguments, daemon=True)
+                with _undisturbed():
+                    process.start()
+            except OSError as error:
+                _log.error("a process that answers cannot be started", error=str(error))
+                return
+            self._process = process
         asks.close()
+        ready = _Ready(process, asked)
+        Thread(target=self._await, args=[ready], name="starting a process", daemon=True).start()
+
+    def _await(self, starting: _Ready) -> None:
+        """Wait until it is ready, or has ended."""
         try:
-            asked.recv()
+            starting.asked.recv()
         except (EOFError, OSError):
-            asked.close()
-            _end(process)
-            _log.error("a process that answers did not start", exit_status=process.exitcode)
-        else:
-            self.ready = _Ready(process, asked)
+            _kill(starting.process)
+            if not self._stopped:
+                status = starting.process.exitcode
+                _log.error("a process that answers did not start", exit_status=status)
+            return
+        with self._lock:
+            self.ready = starting
+            if self._stopped:
+                with suppress(OSError):
+                    starting.asked.send(_Stop)
 
 
-def _end(process: Any) -> None:
-    process.join(_END_SECONDS)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """What is started meanwhile never sees Ctrl-C, which reaches all processes of a terminal: who
+    asks finishes what is under way, and then ends the others.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _kill(process: Any) -> None:
+    process.kill()
+    process.join()
 
 
 def _work(make: Callable[[], Function[Any, Any]], asked: Connection) -> None:
     """The whole life of a process: it ends when nobody is there to ask."""
-    # Those reach all processes of a group: who asks finishes what is under way, and then ends us.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
     ease_garbage_collection()
     function = make()
     with suppress(EOFError, OSError):
