@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise, starmap
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -28,15 +28,18 @@ from numpy.typing import DTypeLike, NDArray
 from ledger.datastore import PgCursor
 from ledger.sql import named_queries
 from projections.arrays import fetch_arrays
+from projections.channels.marks import Marks
 from projections.channels.numbering import Integers, Names, Numbering, Numbers
-from projections.days import DAY, ORIGIN, day_of, marks
+from projections.days import DAY, ORIGIN, day_of
 
 _DAYS_AT_ONCE = 91
 """So many are read by one statement: what is on its way takes four times the memory of the rest."""
 
 MOST_BYTES = 256 * 1024 * 1024
+_BYTES_OF_MARK = 300
+"""What it takes to know that there is nothing of a day."""
 _BYTES_BESIDE_ROWS = 5_000
-"""What a day takes of which there is nothing."""
+"""What another one takes beside its rows."""
 
 Flags = NDArray[np.bool_]
 
@@ -157,13 +160,6 @@ class Day(NamedTuple):
     waits: Versions[Waits]
 
 
-class Mark(NamedTuple):
-    """What is kept of a day is in these tables as long as its mark is the same."""
-
-    tables: tuple[Any, ...]
-    number: int
-
-
 _Read = Mapping[str, Any]
 
 
@@ -224,7 +220,7 @@ class Columns:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._lock = Lock()
-        self._kept: LRUCache[tuple[Any, ...], tuple[Mark, Day]] = LRUCache(
+        self._kept: LRUCache[tuple[Any, ...], tuple[int, Day | None]] = LRUCache(
             most_bytes, getsizeof=lambda kept: _bytes(kept[1])
         )
         self._channels = Names[str]()
@@ -233,7 +229,13 @@ class Columns:
         self._people = Numbering()
         self._matters = Numbering()
         self._strata = Numbering()
-        self._nothing = Rows(self._touches([]), self._talks([]), self._waits([]))
+        touches, talks, waits = self._touches([]), self._talks([]), self._waits([])
+        never = touches.at
+        self._nothing = Day(
+            Versions(touches, never, never),
+            Versions(talks, never, never),
+            Versions(waits, never, never),
+        )
 
     @property
     def channels(self) -> Sequence[str]:
@@ -254,53 +256,51 @@ class Columns:
         """Customers' numbers by what PostgreSQL's `hashtextextended(customer_id, 0)` says."""
         return self._people.of(hashes)
 
-    def marks(self, cursor: PgCursor, days: range) -> dict[int, Mark | None]:
-        """The marks of days that follow each other; None: nothing of these can be kept."""
-        cursor.execute(_SQL["tables"])
-        marked, *tables = cursor.fetchone() or (False,)
-        if not marked:
-            return dict.fromkeys(days)
-        numbers = zip(days, marks(cursor, days), strict=True)
-        return {day: Mark(tuple(tables), number) for day, number in numbers}
-
-    def days(self, cursor: PgCursor, marked: Mapping[int, Mark | None]) -> dict[int, Day]:
-        """Days by number, as the snapshot has them, in which these are their marks."""
+    def days(self, cursor: PgCursor, marked: Marks, days: Iterable[int]) -> dict[int, Day]:
+        """Those of the days, which are in order, of which there is anything: by number, as the
+        snapshot has them, in which these are the marks.
+        """
+        held: dict[int, Day | None] = {}
+        missing = []
+        tables, of_day = marked
         with self._lock:
-            kept = {
-                day: self._kept.get((mark.tables, day), (None, None))
-                for day, mark in marked.items()
-                if mark
-            }
-        held = {day: rows for day, (mark, rows) in kept.items() if rows and mark == marked[day]}
-        missing = [day for day in marked if day not in held]
-        for some in _ranges(missing):
-            for day, read in zip(some, self._read(cursor, some), strict=True):
-                held[day] = read
-                if mark := marked[day]:
-                    with self._lock, suppress(ValueError):  # it alone is larger than all the room
-                        self._kept[mark.tables, day] = mark, read
-        return held
+            for day in days:
+                mark, rows = self._kept.get((tables, day), (None, None))
+                if mark == of_day[day]:
+                    held[day] = rows
+                else:
+                    missing.append(day)
+        read = {
+            day: rows
+            for run in _runs(missing)
+            for some in _with_rows(cursor, run)
+            for day, rows in self._read(cursor, some)
+        }
+        if tables is not None:
+            for day in missing:
+                with self._lock, suppress(ValueError):  # it alone is larger than all the room
+                    self._kept[tables, day] = of_day[day], read.get(day)
+        return {day: rows for day, rows in sorted((held | read).items()) if rows}
 
     def rows(self, days: Iterable[Day], as_of: int) -> Rows:
         """The rows of days that follow each other that hold as of an instant, by time."""
-        held = list(days)
+        held = [self._nothing, *days]
         return Rows(
-            joined(self._nothing.touches, *(day.touches.as_of(as_of) for day in held)),
-            joined(self._nothing.talks, *(day.talks.as_of(as_of) for day in held)),
-            joined(self._nothing.waits, *(day.waits.as_of(as_of) for day in held)),
+            joined(*(day.touches.as_of(as_of) for day in held)),
+            joined(*(day.talks.as_of(as_of) for day in held)),
+            joined(*(day.waits.as_of(as_of) for day in held)),
         )
 
-    def _read(self, cursor: PgCursor, days: range) -> Iterator[Day]:
-        """Each of these days."""
-        touches, talks, waits = (
-            _fetch(cursor, table, days) for table in ("touches", "talks", "waits")
-        )
-        return map(
-            Day,
-            _by_day(days, self._touches(touches), touches),
-            _by_day(days, self._talks(talks), talks),
-            _by_day(days, self._waits(waits), waits),
-        )
+    def _read(self, cursor: PgCursor, days: range) -> Iterator[tuple[int, Day]]:
+        """Those of these days of which there is anything."""
+        read = [_fetch(cursor, table, days) for table in ("touches", "talks", "waits")]
+        touches = _by_day(self._touches(read[0]), read[0])
+        talks = _by_day(self._talks(read[1]), read[1])
+        waits = _by_day(self._waits(read[2]), read[2])
+        no_touches, no_talks, no_waits = self._nothing
+        for day in {*touches, *talks, *waits}:
+            found = touches.get(day, no_touches), talks.get(day, no_talks), waits.get(day, no_waits)
+            yield day, Day(*found)
 
     def _touches(self, read: Sequence[_Read]) -> Touches:
         return Touches(
@@ -333,19 +333,31 @@ class Columns:
         return self._abouts.number(About(*(row[name] for name in About._fields)))
 
 
-def _ranges(days: Iterable[int]) -> Iterator[range]:
-    """Days, which are in order, as far as they follow each other; of not too many at once."""
+def _runs(days: Iterable[int]) -> Iterator[range]:
+    """Days, which are in order, as far as they follow each other."""
     for _, run in groupby(enumerate(days), lambda each: each[1] - each[0]):
         together = [day for _, day in run]
-        after = together[-1] + 1
-        for first in range(together[0], after, _DAYS_AT_ONCE):
-            yield range(first, min(first + _DAYS_AT_ONCE, after))
+        yield range(together[0], together[-1] + 1)
+
+
+def _with_rows(cursor: PgCursor, days: range) -> Iterator[range]:
+    """The days, not too many at once, but for long stretches in which there are no rows."""
+    while days:
+        yield days[:_DAYS_AT_ONCE]
+        days = days[_DAYS_AT_ONCE:]
+        if days:
+            cursor.execute(_SQL["next"], _edges(days))
+            (next_at,) = cursor.fetchone() or (None,)
+            days = range(days.stop if next_at is None else day_of(next_at), days.stop)
+
+
+def _edges(days: range) -> dict[str, datetime]:
+    return {"begins": ORIGIN + days.start * DAY, "ends": ORIGIN + days.stop * DAY}
 
 
 def _fetch(cursor: PgCursor, table: str, days: range) -> list[dict[str, Any]]:
-    begins, ends = (ORIGIN + edge * DAY for edge in (days.start, days.stop))
     statement = _SQL[table].replace("{matter}", _SQL["matter"])
-    return fetch_arrays(cursor, statement, {"begins": begins, "ends": ends})
+    return fetch_arrays(cursor, statement, _edges(days))
 
 
 def _array(read: Sequence[_Read], name: str, of: DTypeLike = np.int64) -> NDArray[Any]:
@@ -356,24 +368,30 @@ def _repeated(read: Sequence[_Read], value: Callable[[_Read], Any], of: DTypeLik
     return np.repeat(np.array([value(row) for row in read], of), [len(row["at"]) for row in read])
 
 
-def _by_day(days: Iterable[int], table: Table, read: Sequence[_Read]) -> Iterator[Versions[Table]]:
-    """What was read of each day, by time; no array holds on to those of others."""
+def _by_day(table: Table, read: Sequence[_Read]) -> dict[int, Versions[Table]]:
+    """What was read of each day that has any, by time; no array holds on to those of others."""
     order = np.argsort(table.at, kind="stable")
     table = chosen(table, order)
     visible_from, visible_to = (
         _array(read, name)[order] for name in ("visible_from", "visible_to")
     )
-    for day in days:
-        ends = (day + 1) * DAY_MICROS
-        first, after = np.searchsorted(table.at, (ends - DAY_MICROS, ends))
-        # Versions are chosen by masks, which copy.
-        of_day = slice(first, after)
-        yield Versions(chosen(table, of_day), visible_from[of_day], visible_to[of_day])
+    days = table.at // DAY_MICROS
+    firsts: NDArray[np.intp] = np.flatnonzero(np.diff(days, prepend=days[:1] - 1))
+    edges = pairwise([*firsts.tolist(), days.size])
+    # Versions are chosen by masks, which copy.
+    return {
+        int(days[of_day.start]): Versions(
+            chosen(table, of_day), visible_from[of_day], visible_to[of_day]
+        )
+        for of_day in starmap(slice, edges)
+    }
 
 
 def _like(table: Table, columns: Iterable[NDArray[Any]]) -> Table:
     return type(table)(*columns)
 
 
-def _bytes(day: Day) -> int:
+def _bytes(day: Day | None) -> int:
+    if day is None:
+        return _BYTES_OF_MARK
     return _BYTES_BESIDE_ROWS + sum(versions.bytes_held() for versions in day)

@@ -6,20 +6,9 @@ SELECT
     (SELECT occurred_at FROM touchpoints ORDER BY occurred_at LIMIT 1),
     (SELECT occurred_at FROM touchpoints WHERE occurred_at < 'infinity' ORDER BY occurred_at DESC LIMIT 1)
 
--- name: tables
--- Whether changes of the tables are marked: not by programs whose versions of the read models are from before that.
--- And which tables they are, and which files: others of the same names are not these, nor are these once everything
--- in them is another.
-SELECT (
-        SELECT count(*) FILTER (WHERE substring(version FROM '^[0-9]+')::integer >= 4) = count(*)
-        FROM position
-        WHERE name IN ('conversations', 'customers')
-    ),
-    pg_postmaster_start_time(), d.oid, string_agg((table_::oid, pg_relation_filenode(table_))::text, ' ')
-FROM pg_database AS d
-CROSS JOIN unnest(ARRAY['touchpoints', 'conversations', 'intervals', 'customer_tiers']::regclass[]) AS table_
-WHERE datname = current_database()
-GROUP BY d.oid
+-- name: next
+-- When the first of them is, in some days; likewise.
+SELECT min(occurred_at) FROM touchpoints WHERE occurred_at >= %(begins)s AND occurred_at < %(ends)s
 
 -- name: matter
 hashtextextended(customer_id, hashtextextended(coalesce(topic, ''), 0))

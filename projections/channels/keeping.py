@@ -8,8 +8,9 @@ which nothing happened in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
@@ -21,12 +22,12 @@ from projections.channels.columns import (
     DAY_MICROS,
     FOREVER,
     Columns,
-    Mark,
     Stretch,
     all_days,
     common,
     overlapping,
 )
+from projections.channels.marks import Marks, marks
 from projections.channels.sums import (
     Part,
     Sums,
@@ -40,7 +41,10 @@ from projections.channels.sums import (
 
 MOST_BYTES = 64 * 1024 * 1024
 
-_Marks = Mapping[int, Mark | None]
+_BYTES_OF_SUMS = 3_000
+"""What is kept takes so much beside its columns and groups, with its key."""
+_BYTES_OF_CUT = 40
+
 _Key = tuple[range, Window]
 
 
@@ -71,42 +75,49 @@ class Kept:
         """What is counted in a window as of now, in the snapshot of the cursor."""
         every = all_days(cursor)
         days = overlapping(every, window.first, window.after)
-        marks = self.columns.marks(cursor, days)
-        whole = self._wholes.find((days, window), marks, now)
+        marked = marks(cursor, days)
+        digest = marked.digest(days)
+        whole = self._wholes.find((days, window), digest, now)
         if whole is None:
-            parts = self._parts_of(cursor, marks, days, window, now)
+            parts = self._parts_of(cursor, marked, days, window, now)
             whole = _Whole(together(parts), common(each.holds for each in parts))
-            self._wholes.keep((days, window), marks, whole)
+            self._wholes.keep((days, window), digest, whole)
         asking = whole.sums.asking
         if asking.until.size:  # whoever came back may have done so after the window
             until = min(int(asking.until.max()), now)
             later = overlapping(every, days.stop * DAY_MICROS, until + 1)
             if later:
-                marks = self.columns.marks(cursor, later)
-                for each in self._parts_of(cursor, marks, later, window, now):
+                marked = marks(cursor, later)
+                for each in self._parts_of(cursor, marked, later, window, now):
                     asking = still_asking(asking, each.came)
         return whole.sums._replace(helped=added((whole.sums.helped, np.bincount(asking.about))))
 
     def _parts_of(
-        self, cursor: PgCursor, marks: _Marks, days: range, window: Window, now: int
+        self, cursor: PgCursor, marked: Marks, days: range, window: Window, now: int
     ) -> list[Part]:
         parts = {some: _clipped(window, some) for some in _divided(days)}
-        of_each = {some: {day: marks[day] for day in some} for some in parts}
+        digests = {some: marked.digest(some) for some in parts}
         found = {
-            some: self._parts.find((some, clipped), of_each[some], now)
+            some: self._parts.find((some, clipped), digests[some], now)
             for some, clipped in parts.items()
         }
         missing = [some for some, part in found.items() if part is None]
-        read = self.columns.days(cursor, {day: marks[day] for some in missing for day in some})
+        read = self.columns.days(cursor, marked, chain.from_iterable(missing))
         kinds, abouts = self.columns.kinds, self.columns.abouts
         for some in missing:
-            held = [read[day] for day in some]
+            held = [read[day] for day in some if day in read]
             rows, clipped = self.columns.rows(held, now), parts[some]
             part = counted(rows, clipped, some.stop * DAY_MICROS, kinds, abouts, now)
             versions = (versions.stretch(now) for day in held for versions in day)
             found[some] = part = part._replace(holds=common((part.holds, *versions)))
-            self._parts.keep((some, clipped), of_each[some], part)
+            self._parts.keep((some, clipped), digests[some], part)
         return [part for part in found.values() if part is not None]
+
+
+class _Entry(NamedTuple, Generic[Held]):
+    digest: bytes
+    held: Held
+    bytes_held: int
 
 
 class _Held(Generic[Held]):
@@ -116,24 +127,29 @@ class _Held(Generic[Held]):
 
     def __init__(self, most_bytes: int) -> None:
         self._lock = Lock()
-        self._kept: LRUCache[tuple[_Key, bool], tuple[_Marks, Held]] = LRUCache(
-            most_bytes, getsizeof=lambda kept: kept[1].bytes_held()
+        self._kept: LRUCache[tuple[_Key, bool], _Entry[Held]] = LRUCache(
+            most_bytes, getsizeof=lambda entry: entry.bytes_held
         )
 
-    def find(self, key: _Key, marks: _Marks, now: int) -> Held | None:
-        """What is kept, if it is of days with these marks and holds as of now."""
+    def find(self, key: _Key, digest: bytes | None, now: int) -> Held | None:
+        """What is kept, if it is of days with the marks of this digest and holds as of now."""
         for for_ever in (True, False):
             with self._lock:
-                marked, held = self._kept.get((key, for_ever), (None, None))
-            if held and marked == marks and held.holds.first <= now < held.holds.after:
-                return held
+                entry = self._kept.get((key, for_ever))
+            if entry and entry.digest == digest:
+                holds = entry.held.holds
+                if holds.first <= now < holds.after:
+                    return entry.held
         return None
 
-    def keep(self, key: _Key, marks: _Marks, held: Held) -> None:
+    def keep(self, key: _Key, digest: bytes | None, held: Held) -> None:
         """Keep what was counted, if it can be kept."""
-        if None not in marks.values():
-            with self._lock, suppress(ValueError):  # it alone is larger than all the room
-                self._kept[key, held.holds.after == FOREVER] = marks, held
+        if digest is None:
+            return
+        _, window = key
+        bytes_held = _BYTES_OF_SUMS + _BYTES_OF_CUT * len(window.cuts) + held.bytes_held()
+        with self._lock, suppress(ValueError):  # it alone is larger than all the room
+            self._kept[key, held.holds.after == FOREVER] = _Entry(digest, held, bytes_held)
 
 
 def _divided(days: range) -> Iterator[range]:

@@ -36,7 +36,7 @@ Value = TypeVar("Value", np.int64, np.float64)
 
 EVERY_STRATUM = -1
 
-_BYTES_OF_GROUP = 400
+_BYTES_OF_GROUP = 500
 """What a group of waits takes beside these."""
 
 

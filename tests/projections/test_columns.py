@@ -1,19 +1,24 @@
 """What is kept in memory for comparing channels is what stands in the tables."""
 
+import gc
+import tracemalloc
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import process_time
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.datastore import Datastore, PgCursor
+from projections import days as changes
 from projections.answers import snapshot
-from projections.channels.columns import FOREVER, Columns, all_days, micros
+from projections.channels.columns import DAY_MICROS, FOREVER, Columns, all_days, micros
 from projections.channels.figures import Counted, figures
 from projections.channels.keeping import Kept
+from projections.channels.marks import marks
 from projections.channels.sums import Sums, Window, counted
-from projections.days import ORIGIN, changed, day_of, marks
+from projections.days import ORIGIN, changed, day_of
 from projections.registry import read_models
 from tests.projections.histories import (
     START,
@@ -62,7 +67,8 @@ def truncate(cursor: PgCursor) -> None:
 
 def strata(cursor: PgCursor, columns: Columns) -> list[list[int]]:
     """Which waits share a stratum: when they began and ended."""
-    days = columns.days(cursor, columns.marks(cursor, all_days(cursor)))
+    every = all_days(cursor)
+    days = columns.days(cursor, marks(cursor, every), every)
     waits = columns.rows(days.values(), micros(LATER)).waits
     found: dict[int, list[int]] = defaultdict(list)
     for stratum, *about in zip(waits.stratum, waits.at, waits.ended_at, strict=True):
@@ -110,7 +116,8 @@ def test_what_is_counted_part_by_part_is_what_is_counted_at_once(
         apply(cursor, read_models(), as_recorded(history))
         part_by_part = kept.sums(cursor, window, now)
         columns = kept.columns
-        days = columns.days(cursor, columns.marks(cursor, all_days(cursor)))
+        every = all_days(cursor)
+        days = columns.days(cursor, marks(cursor, every), every)
         rows = columns.rows(days.values(), now)
         at_once = counted(rows, window, FOREVER, columns.kinds, columns.abouts, now).sums
         assert told(part_by_part) == told(at_once)
@@ -180,6 +187,26 @@ def test_what_was_put_right_later_is_told_as_it_was_known(datastore: Datastore) 
             assert (row["channel"], row["waiting"]) == (channel, 1)
 
 
+def test_what_was_put_right_is_told_on_the_days_on_which_it_was_known_to_be(
+    datastore: Datastore,
+) -> None:
+    """Where a version begins and ends, nothing else does on its day."""
+    moved = [
+        corrected(when, "A1", channel="phone", direction="inbound", occurred_at=to)
+        for when, to in (("2024-03-10", "2024-03-03"), ("2024-03-20", "2024-03-05"))
+    ]
+    project(datastore, [A_CALL[0], *moved])
+    known = {"01": ("09",), "03": ("10", "19"), "05": ("20", "21")}
+    asked = ("09", "21", "10", "20", "19", "09", "10")
+    kept = Kept()
+    with snapshot(datastore) as cursor:
+        for day, seen in known.items():
+            window = at(f"2024-03-{day}"), at(f"2024-03-{day} 23:59")
+            for as_of in (*asked, *reversed(asked)):
+                told = figures(cursor, at(f"2024-03-{as_of}"), *window, kept)
+                assert touchpoints(told) == (as_of in seen)
+
+
 def test_whoever_comes_back_days_later_did_so_whichever_of_the_days_is_read_again(
     datastore: Datastore,
 ) -> None:
@@ -230,6 +257,56 @@ def test_what_there_is_no_room_for_is_read_each_time(datastore: Datastore) -> No
         assert said(cursor, nowhere) == said(cursor, nowhere) == said(cursor, Kept())
 
 
+def taken(cursor: PgCursor, kept: Kept, begins: datetime, days: int, windows: int) -> int:
+    """How many bytes windows take that begin one microsecond after the other."""
+    first, now = micros(begins), micros(LATER)
+    kept.sums(cursor, Window(first, first + days * DAY_MICROS, ()), now)  # the rows
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for more in range(windows):
+            window = Window(first + more, first + more + days * DAY_MICROS, ())
+            kept.sums(cursor, window, now)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_windows_take_no_more_memory_than_they_may(datastore: Datastore) -> None:
+    many = [
+        inbound(f"2024-03-02 09:{minute:02}", f"D{minute}", topic=f"{minute}", customer_id="Ben")
+        for minute in range(20)
+    ]
+    project(datastore, [*A_CALL, *many, inbound("2024-03-12 09:00", "C1", customer_id="Cleo")])
+    with snapshot(datastore) as cursor:
+        asked = ("2024-03-02", 1, 50), ("2024-03-01", 10, 50), ("2024-03-04", 1, 1_000)
+        for begins, days, windows in asked:
+            kept = Kept(most_bytes=100_000)  # of windows, and as many of their parts
+            assert 100_000 < taken(cursor, kept, at(begins), days, windows) < 300_000
+        no_days = at("2024-05-01")
+        assert taken(cursor, Kept(), no_days, 1, windows=200) < 20_000
+
+
+def test_one_wrong_date_makes_no_question_long(datastore: Datastore) -> None:
+    project(datastore, [inbound("1970-01-01", "A0"), *A_CALL])
+    kept = Kept(Columns(most_bytes=8_000_000), most_bytes=0)
+    with read_schema(datastore) as cursor:
+        since = process_time()
+        assert touchpoints(said(cursor, kept)) == 3
+        assert process_time() - since < 0.5
+        # Nobody says so: it is not looked at, as all 20,000 days are kept.
+        cursor.execute(
+            "UPDATE touchpoints SET occurred_at = '1980-01-01' WHERE touchpoint_id = 'A1'"
+        )
+        until = figures(cursor, LATER, None, at("2000-01-01"), kept)
+        assert touchpoints(until) == 1
+        cursor.connection.rollback()
+    project(datastore, [inbound("1990-01-01", "B0", customer_id="Ben")])
+    with snapshot(datastore) as cursor:
+        assert touchpoints(said(cursor, kept)) == 4
+
+
 def test_a_day_that_did_not_change_is_not_read_again(datastore: Datastore) -> None:
     later = inbound("2024-03-20 09:00", "C1", channel="phone", customer_id="Cleo")
     project(datastore, [*A_CALL, later])
@@ -250,18 +327,18 @@ def test_marks_of_a_day_alone_and_of_all_from_it_on(datastore: Datastore) -> Non
     runner(datastore)
     days = range(3, 7)
     with read_schema(datastore) as cursor:
-        assert marks(cursor, days) == [0, 0, 0, 0]
+        assert changes.marks(cursor, days) == [0, 0, 0, 0]
         fifth = ORIGIN + timedelta(days=4, hours=23)
         assert day_of(fifth) == 4
         changed(cursor, [fifth])
-        alone = marks(cursor, days)
+        alone = changes.marks(cursor, days)
         assert [mark != 0 for mark in alone] == [False, True, False, False]
         changed(cursor, [fifth], onwards=True)
-        assert [b != a for a, b in zip(alone, marks(cursor, days), strict=True)] == [
+        assert [b != a for a, b in zip(alone, changes.marks(cursor, days), strict=True)] == [
             False,
             True,
             True,
             True,
         ]
-        assert marks(cursor, range(6, 7)) == marks(cursor, days)[3:]
-        assert marks(cursor, range(0)) == []
+        assert changes.marks(cursor, range(6, 7)) == changes.marks(cursor, days)[3:]
+        assert changes.marks(cursor, range(0)) == []
