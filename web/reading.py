@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, Signature
@@ -25,12 +26,17 @@ from web.preferences import MediaType
 from web.problems import bad_parameter
 from web.recording import Record
 from web.responses import in_either_form, response
-from web.sharing import Kept, Together
+from web.sharing import InTurn, Kept, Together
 from web.validators import has_already, has_any, held, tag_of
 
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Unchanged since the answer whose ETag If-None-Match names"}
 }
+AT_ONCE = (os.cpu_count() or 1) + 1
+"""Answers to one question about no single thing that are made at once: while one waits for the
+database, others keep the processors at work.
+"""
+
 _ROLES = {"figures": FIGURES, "persons": PERSONS, "access": KEEPERS}
 
 
@@ -90,6 +96,7 @@ class Reading:
 
     What is asked about no single thing, many ask alike, and it takes long: dashboards. Such an
     answer is made once for all who ask at the same time, and given again as long as its ETag holds.
+    Those who put the same question with other parameters wait for their turn.
     """
 
     read: Read
@@ -98,6 +105,7 @@ class Reading:
     record: Record
     """Where it goes who looks at what of persons."""
     together: Together[Written] = field(default_factory=Together)
+    turns: InTurn = field(default_factory=partial(InTurn, AT_ONCE))
     kept: Kept = field(default_factory=Kept)
 
     def answered(
@@ -123,7 +131,8 @@ class Reading:
                 return unchanged(tag).response()
             kept = None if tag is None else self.kept.get(tag)
             make = partial(self._made, url, wanted, question, asked)
-            written = kept or self.together.made((wanted, url), make)
+            in_turn = partial(self.turns.made, question.path, make)
+            written = kept or self.together.made((wanted, url), in_turn)
         except WrongParameter as error:
             raise bad_parameter(error.parameter, str(error)) from None
         self.record(request, looked_at(question, asked))

@@ -1,6 +1,7 @@
 """Answers that are made once for all who ask the same."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from threading import Event, get_ident
 
@@ -10,7 +11,7 @@ from tests.consumers.waiting import eventually
 from tests.web.conftest import Api
 from tests.web.test_posting import touchpoint
 from web.answers import Written
-from web.sharing import BYTES_BESIDE_BODY, Kept, Together
+from web.sharing import BYTES_BESIDE_BODY, InTurn, Kept, Together
 
 OTHERS = 8
 
@@ -100,6 +101,31 @@ def test_the_next_one_may_be_there_before_the_first_thread_goes_on() -> None:
         assert together.made(key, first) == 1
     assert [each.result() for each in others] == [2]
     assert together.made(key, lambda: 3) == 3
+
+
+def test_so_many_work_on_the_same_at_once_and_the_others_in_their_turn() -> None:
+    turns, let_go, begun = InTurn(2), Event(), list[int]()
+
+    def making(number: int) -> int:
+        begun.append(number)
+        assert let_go.wait(30)
+        return number
+
+    with ThreadPoolExecutor(OTHERS) as threads:
+        told = []
+        for number in range(OTHERS):
+            told.append(threads.submit(turns.made, "same", partial(making, number)))
+            # Whoever is not at work by now stands in line.
+            eventually(
+                lambda number=number: (
+                    len(begun) + turns._workers["same"]._work_queue.qsize() == number + 1
+                )
+            )
+        assert turns.made("another", lambda: "at once") == "at once"
+        assert begun == [0, 1]
+        let_go.set()
+        assert [each.result() for each in told] == list(range(OTHERS))
+    assert begun == list(range(OTHERS))
 
 
 def test_no_more_is_kept_than_there_is_room_for() -> None:
