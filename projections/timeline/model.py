@@ -18,10 +18,7 @@ _COLUMNS = (
     "rank",
     "event_id",
     "type",
-    "channel",
-    "employee_id",
     "position",
-    "recorded_at",
 )
 
 
@@ -34,24 +31,19 @@ def _build(cursor: PgCursor, events: Sequence[RecordedEvent]) -> None:
 
 
 def _row(event: RecordedEvent) -> tuple[object, ...]:
-    data = event.data
-    record = data["corrected"] if event.type == "touchpoint.corrected.v1" else data
     return (
         event.customer_id,
         event.occurred_at,
         event.rank,
         event.event_id,
         event.type,
-        record.get("channel"),
-        data.get("employee_id"),
         event.position,
-        event.recorded_at,
     )
 
 
 TIMELINE = ReadModel(
     name="timeline",
-    version="1",
+    version="2",
     tables=("timeline",),
     definition=sql_beside(__file__, "table.sql"),
     handles=HANDLES,

@@ -57,6 +57,9 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     data = decode(bytes(row["fingerprint"]), bytes(row["facts"]))
     for name in _HIDDEN:
         del row[name]
+    what_it_was = data["corrected"] if row["type"] == "touchpoint.corrected.v1" else data
+    row["channel"] = what_it_was.get("channel")
+    row["employee_id"] = data.get("employee_id")
     row["summary"] = sentence(row["type"], data)
     row["data"] = without_personal(row["type"], data)
     return row

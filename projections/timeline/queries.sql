@@ -1,9 +1,9 @@
 -- name: timeline
--- Of each id the first rows behind the former page, as its index has them; of these the first of all.
+-- Of each id the first rows behind the former page, from the index alone; of these the first of all.
 WITH wanted AS (
     SELECT of_one.* FROM unnest(%(ids)s::text[]) AS identity (customer_id)
     CROSS JOIN LATERAL (
-        SELECT * FROM timeline
+        SELECT customer_id, occurred_at, rank, event_id, position FROM timeline
         WHERE customer_id = identity.customer_id
             AND occurred_at <= %(as_of)s
             AND (occurred_at, rank, event_id)
@@ -15,8 +15,8 @@ WITH wanted AS (
     LIMIT %(rows)s
 )
 SELECT
-    w.position, w.occurred_at, w.recorded_at, e.source, e.id, w.type, w.customer_id, w.channel, w.employee_id,
-    w.rank, w.event_id, e.fingerprint, e.facts
+    w.position, w.occurred_at, e.recorded_at, e.source, e.id, e.type, w.customer_id, w.rank, w.event_id,
+    e.fingerprint, e.facts
 FROM wanted AS w
 JOIN ledger.events AS e ON e.position = w.position
 ORDER BY w.occurred_at, w.rank, w.event_id

@@ -228,7 +228,7 @@ def test_readers_see_no_error_and_no_mixture_while_it_is_swapped(datastore: Data
         while not stop.is_set():
             try:
                 with snapshot(datastore) as cursor:
-                    cursor.execute("SELECT bool_or(channel = 'swapped') FROM timeline")
+                    cursor.execute("SELECT bool_or(type = 'swapped') FROM timeline")
                     [one] = cursor.fetchone() or (None,)
                     cursor.execute("SELECT bool_or(channel = 'swapped') FROM promises")
                     [other] = cursor.fetchone() or (None,)
@@ -243,7 +243,7 @@ def test_readers_see_no_error_and_no_mixture_while_it_is_swapped(datastore: Data
         again = rebuild(datastore)
         again.build()
         with datastore.transaction() as cursor:
-            cursor.execute(f"UPDATE {BUILDING}.timeline SET channel = 'swapped'")
+            cursor.execute(f"UPDATE {BUILDING}.timeline SET type = 'swapped'")
             cursor.execute(f"UPDATE {BUILDING}.promises SET channel = 'swapped'")
         again.swap()
         go_back(datastore)
@@ -274,7 +274,7 @@ def test_a_long_question_is_waited_for_and_others_are_answered(datastore: Datast
 
 def newer_models() -> list[ReadModel]:
     """The read models of a program whose timeline has another version."""
-    return [replace(TIMELINE, version="2"), *(m for m in read_models() if m.name != "timeline")]
+    return [replace(TIMELINE, version="newer"), *(m for m in read_models() if m.name != "timeline")]
 
 
 def versions(datastore: Datastore) -> dict[str, str]:
@@ -297,8 +297,8 @@ def test_a_new_version_is_built_beside_while_the_former_answers(datastore: Datas
     with snapshot(datastore) as cursor:
         assert timeline(cursor, "Ada", as_of=NOW).position == 52
     replace_stale(datastore, newer_models)
-    assert versions(datastore)["timeline"] == "2"
-    with pytest.raises(ReadModelReplaced, match="timeline is at version '2'"):
+    assert versions(datastore)["timeline"] == "newer"
+    with pytest.raises(ReadModelReplaced, match="timeline is at version 'newer'"):
         old.step()
     tell(datastore, [inbound("2024-03-05 10:00", "newer")])
     assert newer.catch_up() == 53
@@ -318,7 +318,7 @@ def test_going_back_is_one_step_and_then_it_catches_up(datastore: Datastore) -> 
     with snapshot(datastore) as cursor:
         assert len(timeline(cursor, "customer 1", as_of=NOW).rows) == 11
     go_back(datastore, ["timeline"])
-    assert versions(datastore)["timeline"] == "2"
+    assert versions(datastore)["timeline"] == "newer"
 
 
 def test_who_follows_the_live_ones_follows_what_is_put_in_their_place(
@@ -375,7 +375,7 @@ def test_views_and_grants_point_to_the_new_tables(
 ) -> None:
     view = Views(
         frozenset({"timeline"}),
-        "CREATE OR REPLACE VIEW read.every_event AS SELECT event_id, channel FROM timeline",
+        "CREATE OR REPLACE VIEW read.every_event AS SELECT event_id, type FROM timeline",
     )
     monkeypatch.setattr("projections.slots.VIEWS", (view,))
     tell(datastore, crowd(2))
@@ -387,8 +387,8 @@ def test_views_and_grants_point_to_the_new_tables(
         again.build()
         again.swap()
     with read_schema(datastore) as cursor:
-        cursor.execute("UPDATE timeline SET channel = 'seen'")
-        cursor.execute("SELECT DISTINCT channel FROM every_event")
+        cursor.execute("UPDATE timeline SET type = 'seen'")
+        cursor.execute("SELECT DISTINCT type FROM every_event")
         assert cursor.fetchall() == [("seen",)]
         cursor.execute("SELECT relacl::text FROM pg_class WHERE oid = 'timeline'::regclass")
         assert "=r/" in (cursor.fetchone() or ("",))[0]
